@@ -1,0 +1,32 @@
+import type { Config } from 'jest';
+
+// Projects inherit nothing from the root configuration, so what they share is spelled once here.
+const everyProject = {
+  rootDir: '.',
+  testEnvironment: 'node',
+  moduleFileExtensions: ['ts', 'mts', 'js', 'mjs', 'cjs', 'json', 'node'],
+  transform: { '\\.(ts|mts|js|mjs)$': '<rootDir>/test/support/jest-transform.cjs' },
+  transformIgnorePatterns: [],
+  resolver: '<rootDir>/test/support/jest-resolver.cjs',
+  moduleNameMapper: { '^nestjs-rcache$': '<rootDir>/libs/redis-cache/src/index.ts' },
+  modulePathIgnorePatterns: ['/dist/', '<rootDir>/test/consumers/'],
+  testPathIgnorePatterns: ['/node_modules/', '/dist/'],
+};
+
+const config: Config = {
+  projects: [
+    {
+      ...everyProject,
+      displayName: 'unit',
+      testMatch: ['<rootDir>/libs/*/src/**/*.spec.ts', '<rootDir>/apps/*/src/**/*.spec.ts'],
+    },
+    { ...everyProject, displayName: 'integration', testMatch: ['<rootDir>/test/**/*.spec.ts'] },
+  ],
+  // A worker that has loaded Nest holds about 500 MB; two keep a small machine responsive.
+  maxWorkers: 2,
+  coverageProvider: 'v8',
+  collectCoverageFrom: ['libs/redis-cache/src/**/*.ts', '!**/*.spec.ts', '!**/index.ts'],
+  coverageThreshold: { global: { lines: 90 } },
+};
+
+export default config;
