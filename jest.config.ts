@@ -9,6 +9,8 @@ const everyProject = {
   transformIgnorePatterns: [],
   resolver: '<rootDir>/test/support/jest-resolver.cjs',
   moduleNameMapper: { '^nestjs-rcache$': '<rootDir>/libs/redis-cache/src/index.ts' },
+  globalSetup: '<rootDir>/test/support/global-setup.mjs',
+  globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
   modulePathIgnorePatterns: ['/dist/', '<rootDir>/test/consumers/'],
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
 };

@@ -13,6 +13,7 @@ import { join } from 'node:path';
 const GUARD = `
 end=$1; folder=$2; shift 2
 exec 3<&0
+: >"$folder/server.log"
 "$@" </dev/null >"$folder/server.log" 2>&1 3<&- &
 server=$!
 echo $server

@@ -1,6 +1,6 @@
 // @ts-check
 import { execFile } from 'node:child_process';
-import { chown, readdir } from 'node:fs/promises';
+import { chown, mkdir, readdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -110,6 +110,7 @@ async function startPglite(port, dataDir) {
       `--max-connections=${MAX_CONNECTIONS}`,
     ],
     endSignal: 'TERM',
+    prepare: async () => void (dataDir && (await mkdir(dataDir, { recursive: true }))),
   });
   return whenReady('pglite', server, port);
 }

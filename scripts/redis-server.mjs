@@ -39,7 +39,8 @@ export async function findRedis() {
   if (program) return { program };
   const docker = findProgram(['docker']);
   // The client alone is no engine.
-  const answers = docker && (await run(docker, ['info'], { timeout: 10_000 }).catch(() => undefined));
+  if (!docker) return undefined;
+  const answers = await run(docker, ['info'], { timeout: 10_000 }).catch(() => undefined);
   return answers && { docker };
 }
 

@@ -1,0 +1,11 @@
+// `npm test`: works on a fresh clone; arguments go to Jest. Jest runs in this process, so that one signal ends it all.
+import { HOW_TO_GET_REDIS } from './servers.mjs';
+import { ensureDependencies, ensureRedis } from './setup.mjs';
+
+await ensureDependencies();
+if (!(await ensureRedis())) {
+  console.error(`The tests need a Redis. ${HOW_TO_GET_REDIS}`);
+  process.exit(1);
+}
+const { run } = await import('jest');
+await run(process.argv.slice(2));
