@@ -1,0 +1,147 @@
+/**
+ * Values as bytes and back. What a reader gets is what the loader returned, from every tier and process: plain JSON
+ * when the value holds nothing else (reading it is one JSON.parse), typed JSON otherwise, bytes as they are, or a
+ * custom codec.
+ */
+import { parse } from 'secure-json-parse';
+import { UncacheableValueError } from '../errors.js';
+import { compress, decompress, DEFAULT_COMPRESS_ABOVE_BYTES } from './compression.js';
+import { fromTyped, toPlainJson } from './typed-json.js';
+
+/** Turns values into bytes instead of the default codec. Both methods are synchronous and may throw. */
+export interface Codec {
+  /** 1 to 32 of `a-z`, `0-9` and `-`. Stored with each entry: change it when the bytes change their meaning. */
+  readonly name: string;
+  encode(value: unknown): Uint8Array;
+  /** Called for every hit, with bytes of its own. Whatever it throws makes the read a miss. */
+  decode(bytes: Uint8Array): unknown;
+}
+
+/** How a value became bytes: `bytes` is a Uint8Array, `buffer` a Buffer, both as they were. */
+export type Encoding = 'json' | 'typed-json' | 'bytes' | 'buffer' | 'custom';
+
+export interface EncodedValue {
+  readonly bytes: Buffer;
+  readonly encoding: Encoding;
+  readonly compressed: boolean;
+  /** Freezing cannot protect it (Map, Set, Date, bytes, custom codec), so each hit must decode it afresh. */
+  readonly mutable: boolean;
+}
+
+export interface EncodeOptions {
+  /** Instead of the default codec. */
+  codec?: Codec | undefined;
+  /** Compress what is larger, if that saves a tenth or more; default 4096, `Infinity` never. */
+  compressAboveBytes?: number | undefined;
+}
+
+export interface DecodeOptions {
+  /** The codec for values with the encoding `custom`. */
+  codec?: Codec | undefined;
+  /** A compressed value that would become larger is refused. */
+  maxBytes: number;
+}
+
+/** Stored bytes that are not what they claim to be: damaged, or written by something else. Treat it as a miss. */
+export class CorruptValueError extends Error {
+  override readonly name = 'CorruptValueError';
+}
+
+export const CODEC_NAME = /^[a-z0-9-]{1,32}$/;
+
+/** @throws UncacheableValueError for a value that cannot be stored without changing it; `path` says where. */
+export function encodeValue(value: unknown, options: EncodeOptions = {}): EncodedValue {
+  const encoded = options.codec === undefined ? encodeDefault(value) : encodeCustom(value, options.codec);
+  if (encoded.bytes.length <= (options.compressAboveBytes ?? DEFAULT_COMPRESS_ABOVE_BYTES)) return encoded;
+  const bytes = compress(encoded.bytes);
+  return bytes === undefined ? encoded : { ...encoded, bytes, compressed: true };
+}
+
+function encodeDefault(value: unknown): EncodedValue {
+  if (value instanceof Uint8Array) {
+    // A copy: the caller may go on writing into its own.
+    const encoding = Buffer.isBuffer(value) ? 'buffer' : 'bytes';
+    return { bytes: Buffer.from(value), encoding, compressed: false, mutable: true };
+  }
+  const { json, tagged, mutable } = toPlainJson(value);
+  const bytes = Buffer.from(JSON.stringify(json));
+  return { bytes, encoding: tagged ? 'typed-json' : 'json', compressed: false, mutable };
+}
+
+function encodeCustom(value: unknown, codec: Codec): EncodedValue {
+  try {
+    return { bytes: Buffer.from(codec.encode(value)), encoding: 'custom', compressed: false, mutable: true };
+  } catch (cause) {
+    throw new UncacheableValueError('$', `refused by the codec "${codec.name}"`, { cause });
+  }
+}
+
+/**
+ * A value of its own: nobody else holds any part of it.
+ *
+ * @throws CorruptValueError for whatever cannot be decoded.
+ */
+export function decodeValue(encoded: EncodedValue, options: DecodeOptions): unknown {
+  try {
+    return decodeBytes(decompressValue(encoded, options.maxBytes), options.codec);
+  } catch (cause) {
+    if (cause instanceof CorruptValueError) throw cause;
+    throw new CorruptValueError(`The stored value (${encoded.encoding}) cannot be decoded.`, { cause });
+  }
+}
+
+/**
+ * The same value uncompressed, for whoever decodes it more than once.
+ *
+ * @throws CorruptValueError when it is damaged or larger than `maxBytes`.
+ */
+export function decompressValue(encoded: EncodedValue, maxBytes: number): EncodedValue {
+  if (!encoded.compressed) return encoded;
+  try {
+    return { ...encoded, bytes: decompress(encoded.bytes, maxBytes), compressed: false };
+  } catch (cause) {
+    throw new CorruptValueError(`The stored value cannot be decompressed to at most ${maxBytes} bytes.`, { cause });
+  }
+}
+
+function decodeBytes({ bytes, encoding }: EncodedValue, codec: Codec | undefined): unknown {
+  switch (encoding) {
+    case 'json':
+      return parseJson(bytes);
+    case 'typed-json':
+      return fromTyped(parseJson(bytes));
+    case 'bytes':
+      return new Uint8Array(bytes);
+    case 'buffer':
+      return Buffer.from(bytes);
+    case 'custom':
+      if (codec === undefined) throw new CorruptValueError('The stored value needs a codec, and none was given.');
+      // A copy, since many codecs answer with views into what they were given.
+      return codec.decode(Buffer.from(bytes));
+  }
+}
+
+function parseJson(bytes: Buffer): unknown {
+  const text = bytes.toString();
+  // The name can be spelt with escapes, but only with a backslash and a u; without either there is nothing to find.
+  if (!text.includes('__proto__') && !text.includes('\\u')) return JSON.parse(text);
+  return parse(text, { protoAction: 'remove', constructorAction: 'ignore' });
+}
+
+/** Freezes plain objects and arrays, all the way down, and gives the value back. */
+export function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) freeze(value);
+  return value;
+}
+
+function freeze(value: object): void {
+  if (Array.isArray(value)) {
+    Object.freeze(value);
+    for (const item of value) deepFreeze(item);
+    return;
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return;
+  Object.freeze(value);
+  for (const name in value) deepFreeze((value as Record<string, unknown>)[name]);
+}
