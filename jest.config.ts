@@ -3,7 +3,7 @@ import type { Config } from 'jest';
 // Projects inherit nothing from the root configuration, so what they share is spelled once here.
 const everyProject = {
   rootDir: '.',
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/support/jest-environment.cjs',
   moduleFileExtensions: ['ts', 'mts', 'js', 'mjs', 'cjs', 'json', 'node'],
   transform: { '\\.(ts|mts|js|mjs)$': '<rootDir>/test/support/jest-transform.cjs' },
   transformIgnorePatterns: [],
