@@ -1,0 +1,39 @@
+import 'reflect-metadata';
+import { plainToInstance, Type } from 'class-transformer';
+import { IsIn, IsInt, IsUrl, Max, Min, validateSync } from 'class-validator';
+
+export const HTTP_ADAPTERS = ['express', 'fastify'] as const;
+export type HttpAdapterName = (typeof HTTP_ADAPTERS)[number];
+
+/** What the application reads from the environment; the cache reads its own part. `.env.example` explains each. */
+export class Environment {
+  @IsUrl({ protocols: ['postgres', 'postgresql'], require_protocol: true, require_tld: false })
+  DATABASE_URL!: string;
+
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(1000)
+  DATABASE_MAX_CONNECTIONS = 10;
+
+  @Type(() => Number)
+  @IsInt()
+  @Min(0)
+  @Max(65_535)
+  PORT = 3000;
+
+  @IsIn(HTTP_ADAPTERS)
+  HTTP_ADAPTER: HttpAdapterName = 'express';
+}
+
+/** @throws Error that lists every wrong variable at once; values are left out, because a URL holds a password. */
+export function readEnvironment(raw: Record<string, unknown>): Environment {
+  // An empty variable, as in `PORT=`, means that it is not set.
+  const set = Object.fromEntries(Object.entries(raw).filter(([, value]) => value !== ''));
+  const environment = plainToInstance(Environment, set);
+  const problems = validateSync(environment).flatMap(({ constraints }) => Object.values(constraints ?? {}));
+  if (problems.length > 0) {
+    throw new Error(`Wrong environment:\n${problems.map((problem) => `  - ${problem}`).join('\n')}\nSee .env.example.`);
+  }
+  return environment;
+}
