@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { inspect } from 'node:util';
-import { TZDateMini } from '@date-fns/tz';
+import { tzOffset } from '@date-fns/tz';
 import { parse } from '@lukeed/ms';
 import { InvalidArgumentError } from './errors.js';
 
@@ -69,6 +69,7 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+const DAY_MS = 86_400_000;
 // A longer timer fires at once (Node stores the delay in 31 bits).
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -98,10 +99,19 @@ export function endOfDay(timeZone: string, wallClockMs: () => number = () => Dat
         `Use an IANA name such as 'Europe/Berlin', 'UTC', or an offset such as '+02:00'.`,
     );
   }
-  return () => {
-    const now = new TZDateMini(wallClockMs(), timeZone);
-    return new Date(new TZDateMini(now.getFullYear(), now.getMonth(), now.getDate() + 1, timeZone).getTime());
-  };
+  return () => new Date(nextMidnightMs(wallClockMs(), timeZone));
+}
+
+// TZDate of the same library is an hour off on days when the clocks of the machine's own zone change, so only its
+// table of offsets is used.
+function nextMidnightMs(nowMs: number, timeZone: string): number {
+  const offsetMs = (atMs: number) => Math.round(tzOffset(timeZone, new Date(atMs)) * 60_000);
+  const midnightAsUtcMs = (Math.floor((nowMs + offsetMs(nowMs)) / DAY_MS) + 1) * DAY_MS;
+  const guessMs = midnightAsUtcMs - offsetMs(nowMs);
+  const correctedMs = midnightAsUtcMs - offsetMs(guessMs);
+  // They disagree when the clocks change before midnight. When they change at midnight there is none, and the day
+  // ends at the change, which is the guess.
+  return offsetMs(correctedMs) === offsetMs(guessMs) ? correctedMs : guessMs;
 }
 
 function isTimeZone(timeZone: unknown): timeZone is string {

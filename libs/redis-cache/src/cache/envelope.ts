@@ -4,7 +4,7 @@
  *
  *   0   2  'RC'
  *   2   1  '1', the version
- *   3   1  flags: bits 0-2 encoding (0 json, 1 typed-json, 2 bytes, 3 buffer, 4 custom), bit 3 compressed (brotli),
+ *   3   1  flags: bits 0-2 encoding (0 json, 1 typed-json, 2 bytes, 3 buffer, 4 custom), bit 3 compressed (zlib),
  *          bit 4 soft-expired, bit 5 negative (null or undefined), bit 6 mutable, bit 7 always 0
  *   4  12  id of the entry: another one with every write
  *  16   8  createdAtMs, double

@@ -31,7 +31,7 @@ export interface EncodedValue {
 export interface EncodeOptions {
   /** Instead of the default codec. */
   codec?: Codec | undefined;
-  /** Compress what is larger, if that saves a tenth or more; default 4096, `Infinity` never. */
+  /** Compress what is larger, if that saves a tenth or more; default 8192, `Infinity` never. */
   compressAboveBytes?: number | undefined;
 }
 
@@ -122,26 +122,34 @@ function decodeBytes({ bytes, encoding }: EncodedValue, codec: Codec | undefined
 }
 
 function parseJson(bytes: Buffer): unknown {
-  const text = bytes.toString();
-  // The name can be spelt with escapes, but only with a backslash and a u; without either there is nothing to find.
-  if (!text.includes('__proto__') && !text.includes('\\u')) return JSON.parse(text);
-  return parse(text, { protoAction: 'remove', constructorAction: 'ignore' });
+  // An own __proto__ field would turn against whoever merges the value into another object.
+  return parse(bytes, { protoAction: 'remove', constructorAction: 'ignore' });
 }
 
-/** Freezes plain objects and arrays, all the way down, and gives the value back. */
+/**
+ * Freezes plain objects and arrays, all the way down, and gives the value back. It runs on every hit of Redis, and a
+ * loop is faster than recursion and knows no depth that would overflow the stack.
+ */
 export function deepFreeze<T>(value: T): T {
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) freeze(value);
+  if (!isOpen(value)) return value;
+  const pending: object[] = [value];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    Object.freeze(next);
+    if (Array.isArray(next)) {
+      for (const item of next) if (isOpen(item)) pending.push(item);
+    } else {
+      for (const name in next) {
+        const field = (next as Record<string, unknown>)[name];
+        if (isOpen(field)) pending.push(field);
+      }
+    }
+  }
   return value;
 }
 
-function freeze(value: object): void {
-  if (Array.isArray(value)) {
-    Object.freeze(value);
-    for (const item of value) deepFreeze(item);
-    return;
-  }
+function isOpen(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return false;
+  if (Array.isArray(value)) return true;
   const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) return;
-  Object.freeze(value);
-  for (const name in value) deepFreeze((value as Record<string, unknown>)[name]);
+  return prototype === Object.prototype || prototype === null;
 }
