@@ -6,7 +6,7 @@ import tseslint from 'typescript-eslint';
 const typeAware = { parser: tseslint.parser, parserOptions: { project: ['./tsconfig.json'] } };
 
 export default defineConfig(
-  { ignores: ['**/dist', 'coverage', '.data', '**/*.cjs', 'test/consumers'] },
+  { ignores: ['**/dist', 'coverage', '.data', '**/*.cjs'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],

@@ -1,16 +1,13 @@
 // @ts-check
 // Installs what is missing, with node built-ins only: it runs before there are dependencies.
-import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
-import { promisify } from 'node:util';
+import { command } from './command.mjs';
 import { findProgram } from './find-program.mjs';
 import { withProgress } from './progress.mjs';
 import { HOW_TO_GET_REDIS, findRedis } from './redis-server.mjs';
 
-const run = promisify(execFile);
 const root = new URL('..', import.meta.url);
-const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 /** Runs `npm ci` unless everything package-lock.json asks for is installed in that version. */
 export async function ensureDependencies() {
@@ -52,37 +49,25 @@ function readPackages(lockFile) {
   return existsSync(url) ? JSON.parse(readFileSync(url, 'utf8')).packages : undefined;
 }
 
-/** How Redis is installed here without asking anybody; undefined where that takes a password or a decision. */
+/**
+ * How Redis is installed here without asking anybody; undefined where that takes a password or a decision.
+ * @returns {(() => Promise<unknown>) | undefined}
+ */
 function packageManager() {
   const brew = findProgram(['brew']);
   if (brew) return () => command(brew, ['install', 'redis']);
   const apt = findProgram(['apt-get']);
   if (!apt || process.getuid?.() !== 0) return undefined;
   return async () => {
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-    await command(apt, ['update'], env);
-    await command(apt, ['install', '-y', '--no-install-recommends', 'redis-server'], env);
+    const env = { DEBIAN_FRONTEND: 'noninteractive' };
+    await command(apt, ['update'], { env });
+    await command(apt, ['install', '-y', '--no-install-recommends', 'redis-server'], { env });
     // The package starts a service on port 6379 that nobody asked for.
     const [stop, args] = existsSync('/run/systemd/system')
       ? ['systemctl', ['disable', '--now', 'redis-server']]
       : ['service', ['redis-server', 'stop']];
     await command(stop, args).catch(() => undefined);
   };
-}
-
-/**
- * @param {string} program
- * @param {string[]} args
- * @param {NodeJS.ProcessEnv} [env]
- * @throws {Error} with everything the program wrote when it fails
- */
-async function command(program, args, env = process.env) {
-  try {
-    await run(program, args, { cwd: root, env, maxBuffer: MAX_OUTPUT_BYTES });
-  } catch (error) {
-    const { stdout = '', stderr = '' } = /** @type {{ stdout?: string, stderr?: string }} */ (error);
-    throw new Error(`${program} ${args.join(' ')} failed:\n${stdout}${stderr || error}`, { cause: error });
-  }
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
