@@ -13,11 +13,16 @@ export default defineConfig(
     extends: [tseslint.configs.strictTypeChecked],
     languageOptions: typeAware,
     rules: {
-      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/no-confusing-void-expression': [
+        'error',
+        { ignoreArrowShorthand: true, ignoreVoidReturningFunctions: true },
+      ],
       '@typescript-eslint/no-extraneous-class': ['error', { allowWithDecorator: true }],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      // Nest declares its options as classes and expects object literals.
+      '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
       // The compiler asks for it after every index whose bounds the loop has just checked.
       '@typescript-eslint/no-non-null-assertion': 'off',
       // `string | Duration` tells the reader, and the editor's completion, more than `string`.

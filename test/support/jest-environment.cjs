@@ -1,7 +1,14 @@
 // Jest's workers outlive a killed Jest for as long as their test runs, and so would the servers of that test. This file
-// runs in the worker itself, outside the sandbox whose `process` is a copy.
+// runs in the worker itself, outside the sandbox whose `process` is a copy. Polling, because a listener for the
+// disconnection would keep a worker alive that has nothing left to do.
 const { TestEnvironment } = require('jest-environment-node');
 
-process.once('disconnect', () => process.exit());
+const POLL_MS = 200;
+
+if (process.connected) {
+  setInterval(() => {
+    if (!process.connected) process.exit();
+  }, POLL_MS).unref();
+}
 
 module.exports = TestEnvironment;
