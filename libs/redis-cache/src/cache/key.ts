@@ -78,51 +78,16 @@ export function encodeContext(segments: readonly string[], encodedKey: string): 
   return shorten(`${segments.map((segment) => `@${encodeName(segment, 'context segment')}`).join('')}|${encodedKey}`);
 }
 
-/**
- * A Redis glob that finds every string key matching `pattern`, where `*` is any text and `?` is one character;
- * everything else is literal. It may find more (a `*` can end inside an escape), so test each key with
- * `globMatcher(pattern)`. Keys kept as a digest cannot be found.
- */
-export function encodeGlob(pattern: string): string {
-  return splitGlob(pattern)
-    .map((piece) => (piece === '?' ? '?*' : piece === '*' ? piece : escape(piece, 'pattern')))
-    .join('')
-    .replace(/\*{2,}/g, '*');
-}
-
-/** Whether the text of a string key (without its context) matches `pattern`. */
-export function globMatcher(pattern: string): (encodedKey: string) => boolean {
-  const source = splitGlob(pattern)
-    .map((piece) => (piece === '?' ? CHARACTER : piece === '*' ? `(?:${CHARACTER})*?` : literal(piece)))
-    .join('');
-  const regex = new RegExp(`^${source}$`);
-  return (encodedKey) => regex.test(encodedKey);
-}
-
-// One character of a string key: itself, or its UTF-8 bytes, whose first one says how many follow.
-const CHARACTER =
-  '[A-Za-z0-9_.:=,+-]|%[0-7][0-9A-F]|%[CD][0-9A-F]%[0-9A-F]{2}|%E[0-9A-F](?:%[0-9A-F]{2}){2}|%F[0-9A-F](?:%[0-9A-F]{2}){3}';
-
-function splitGlob(pattern: string): string[] {
-  if (typeof pattern !== 'string' || pattern === '') {
-    throw new InvalidArgumentError(`A pattern is text such as 'user:*'; this one is ${show(pattern)}.`);
-  }
-  return pattern.split(/([*?])/).filter((piece) => piece !== '');
-}
-
-function literal(text: string): string {
-  return escape(text, 'pattern').replace(/[.+]/g, '\\$&');
-}
-
 function encodeName(text: string, what: string): string {
   if (typeof text === 'string' && PLAIN.test(text)) return text;
   if (typeof text !== 'string' || text === '') {
     throw new InvalidArgumentError(`A ${what} is text that is not empty; this one is ${show(text)}.`);
   }
-  return shorten(escape(text, what));
+  return shorten(percentEncode(text, what));
 }
 
-function escape(text: string, what: string): string {
+/** `text` with everything but `[A-Za-z0-9_.:=,+-]` percent-encoded as UTF-8; `what` names it in the error. */
+export function percentEncode(text: string, what: string): string {
   try {
     return text.replace(UNSAFE_RUN, (run) => encodeURIComponent(run).replace(/[!~*'()]/g, percent));
   } catch (error) {
@@ -144,12 +109,12 @@ function shorten(text: string): string {
 }
 
 function encodePart(part: KeyPart, where: string): string {
-  if (typeof part === 'string') return escape(part, where);
+  if (typeof part === 'string') return percentEncode(part, where);
   if (typeof part === 'number') return `~n${numberText(part)}`;
   if (typeof part === 'bigint') return `~i${part}`;
   if (part === null || part === undefined || typeof part === 'boolean') return `~${part}`;
   if (types.isDate(part)) return `~d${dateText(part, where)}`;
-  return `~j${escape(canonicalText(part, where, 1), where)}`;
+  return `~j${percentEncode(canonicalText(part, where, 1), where)}`;
 }
 
 /** Text that is the same for equal values only: JSON's spelling, with the types JSON lacks, and sorted. */

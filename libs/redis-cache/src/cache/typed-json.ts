@@ -98,7 +98,7 @@ class Walk {
     for (let index = 0; index < names.length; index++) {
       const name = names[index]!;
       const value = source[name];
-      if (typeof value === 'function' && name === 'toJSON') return this.convert(value.call(object, ''), '');
+      if (name === 'toJSON' && hasToJson(object)) return this.convert(object.toJSON(''), '');
       const json = name === '__proto__' ? undefined : this.convert(value, name);
       if (copy === undefined && json !== value) {
         copy = {};
@@ -129,7 +129,7 @@ class Walk {
       const base64 = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64');
       return this.tag(Buffer.isBuffer(value) ? '$buffer' : '$bytes', base64);
     }
-    if ('toJSON' in value && typeof value.toJSON === 'function') return this.convert(value.toJSON(''), '');
+    if (hasToJson(value)) return this.convert(value.toJSON(''), '');
     if (types.isNativeError(value))
       return this.fields(Object.assign({ name: value.name, message: value.message }, value));
     if (types.isRegExp(value)) return String(value);
@@ -158,6 +158,10 @@ function spell(step: string | number): string {
 
 function numberText(value: number): string {
   return Object.is(value, -0) ? '-0' : String(value);
+}
+
+function hasToJson(value: object): value is { toJSON(key: string): unknown } {
+  return 'toJSON' in value && typeof value.toJSON === 'function';
 }
 
 // Their content is out of reach, so they would be stored as {} without a word.

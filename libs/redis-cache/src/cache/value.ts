@@ -3,6 +3,7 @@
  * when the value holds nothing else (reading it is one JSON.parse), typed JSON otherwise, bytes as they are, or a
  * custom codec.
  */
+import { types } from 'node:util';
 import { parse } from 'secure-json-parse';
 import { UncacheableValueError } from '../errors.js';
 import { compress, decompress, DEFAULT_COMPRESS_ABOVE_BYTES } from './compression.js';
@@ -58,7 +59,7 @@ export function encodeValue(value: unknown, options: EncodeOptions = {}): Encode
 }
 
 function encodeDefault(value: unknown): EncodedValue {
-  if (value instanceof Uint8Array) {
+  if (types.isUint8Array(value)) {
     // A copy: the caller may go on writing into its own.
     const encoding = Buffer.isBuffer(value) ? 'buffer' : 'bytes';
     return { bytes: Buffer.from(value), encoding, compressed: false, mutable: true };
