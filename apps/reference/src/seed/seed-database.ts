@@ -35,7 +35,10 @@ type Transaction = Parameters<Parameters<Database['transaction']>[0]>[0];
  */
 export async function seedDatabase(db: Database, size: SeedSize, report: (step: string) => void): Promise<void> {
   const [existing] = await db.select({ id: organisations.id }).from(organisations).limit(1);
-  if (existing) return report('the database has data already');
+  if (existing) {
+    report('the database has data already');
+    return;
+  }
 
   const catalogue = await nistCatalogue();
   const passwordHash = await hashPassword(DEMO_PASSWORD);

@@ -1,0 +1,80 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Put } from '@nestjs/common';
+import { ApiBearerAuth, ApiCookieAuth, ApiNoContentResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import { CurrentSession, Requires } from '../auth/access.decorators.js';
+import type { Session } from '../auth/session.repository.js';
+import { IdParam } from '../params.js';
+import { UsersService } from '../users/users.service.js';
+import {
+  PermissionAnswer,
+  PermissionQuestion,
+  RoleChange,
+  RoleWithPermissions,
+  UserPermissions,
+  UserRoleParam,
+} from './authz.dto.js';
+import { AuthzRepository } from './authz.repository.js';
+import { AuthzService } from './authz.service.js';
+
+@ApiTags('authz')
+@ApiBearerAuth()
+@ApiCookieAuth()
+@Controller()
+export class AuthzController {
+  constructor(
+    private readonly authz: AuthzService,
+    private readonly repository: AuthzRepository,
+    private readonly users: UsersService,
+  ) {}
+
+  @Get('users/:id/permissions')
+  @Requires('users:read', { self: 'id' })
+  @ApiOkResponse({ type: UserPermissions })
+  async permissions(@Param() { id }: IdParam, @CurrentSession() { orgId }: Session): Promise<UserPermissions> {
+    await this.users.findIn(orgId, id);
+    return this.authz.permissionsOf(id);
+  }
+
+  @Post('authz/check')
+  @HttpCode(200)
+  @Requires('users:read')
+  @ApiOkResponse({ type: PermissionAnswer })
+  async check(
+    @Body() { userId, permission, productId }: PermissionQuestion,
+    @CurrentSession() { orgId }: Session,
+  ): Promise<PermissionAnswer> {
+    await this.users.findIn(orgId, userId);
+    return { allowed: await this.authz.isAllowed(userId, permission, productId) };
+  }
+
+  @Put('users/:id/roles/:roleId')
+  @HttpCode(204)
+  @Requires('roles:write')
+  @ApiNoContentResponse({ description: 'The user has the role.' })
+  async grant(@Param() { id, roleId }: UserRoleParam, @CurrentSession() session: Session): Promise<void> {
+    await this.repository.grant(await this.grantOf(id, roleId, session));
+  }
+
+  @Delete('users/:id/roles/:roleId')
+  @HttpCode(204)
+  @Requires('roles:write')
+  @ApiNoContentResponse({ description: 'The user does not have the role, unless through a group.' })
+  async revoke(@Param() { id, roleId }: UserRoleParam, @CurrentSession() session: Session): Promise<void> {
+    await this.repository.revoke(await this.grantOf(id, roleId, session));
+  }
+
+  @Patch('roles/:id')
+  @Requires('roles:write')
+  @ApiOkResponse({ type: RoleWithPermissions })
+  async changeRole(
+    @Param() { id }: IdParam,
+    @Body() { permissions }: RoleChange,
+    @CurrentSession() { orgId, userId }: Session,
+  ): Promise<RoleWithPermissions> {
+    return this.authz.changeRole(await this.authz.roleIn(orgId, id), permissions, userId);
+  }
+
+  private async grantOf(userId: number, roleId: number, session: Session) {
+    await this.users.findIn(session.orgId, userId);
+    return { userId, role: await this.authz.roleIn(session.orgId, roleId), actorId: session.userId };
+  }
+}

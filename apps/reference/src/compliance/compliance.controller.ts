@@ -1,0 +1,51 @@
+import { Body, Controller, Get, HttpCode, Param, Post, Put } from '@nestjs/common';
+import { ApiBearerAuth, ApiCookieAuth, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import { CurrentSession, Requires } from '../auth/access.decorators.js';
+import type { Session } from '../auth/session.repository.js';
+import { familyPermission } from '../authz/permissions.js';
+import { ControlParam, IdParam } from '../params.js';
+import { RulesService } from '../rules/rules.service.js';
+import { ComplianceSummary, EvidenceDocument, StoredEvidence, ValidationResult } from './compliance.dto.js';
+import { ComplianceService } from './compliance.service.js';
+
+@ApiTags('compliance')
+@ApiBearerAuth()
+@ApiCookieAuth()
+@Controller('products/:id')
+export class ComplianceController {
+  constructor(
+    private readonly compliance: ComplianceService,
+    private readonly rules: RulesService,
+  ) {}
+
+  @Get('compliance')
+  @Requires('compliance:read', { product: 'id' })
+  @ApiOkResponse({ type: ComplianceSummary })
+  async summary(@Param() { id }: IdParam, @CurrentSession() { orgId }: Session): Promise<ComplianceSummary> {
+    return this.compliance.summary(await this.compliance.productIn(orgId, id));
+  }
+
+  @Post('validate')
+  @HttpCode(200)
+  @Requires('products:validate', { product: 'id' })
+  @ApiOkResponse({ type: ValidationResult })
+  async validate(@Param() { id }: IdParam, @CurrentSession() { orgId }: Session): Promise<ValidationResult> {
+    return this.compliance.validate(await this.compliance.productIn(orgId, id));
+  }
+
+  @Put('evidence/:controlId')
+  @Requires(({ controlId = '' }) => familyPermission(controlId.slice(0, 2), 'evidence:write'), { product: 'id' })
+  @ApiOkResponse({
+    type: StoredEvidence,
+    description: 'Needs evidence:write of the family, such as ac.evidence:write.',
+  })
+  async saveEvidence(
+    @Param() { id, controlId }: ControlParam,
+    @Body() document: EvidenceDocument,
+    @CurrentSession() { orgId, userId }: Session,
+  ): Promise<StoredEvidence> {
+    const product = await this.compliance.productIn(orgId, id);
+    await this.rules.find(orgId, controlId);
+    return this.compliance.saveEvidence(product, controlId, document, userId);
+  }
+}

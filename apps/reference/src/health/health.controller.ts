@@ -1,0 +1,42 @@
+import { Controller, Get, Inject } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { HealthCheck, HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
+import { sql } from 'drizzle-orm';
+import { Public } from '../auth/access.decorators.js';
+import { DATABASE, type Database } from '../database/database.js';
+
+const TIMEOUT_MS = 2_000;
+
+@ApiTags('health')
+@Public()
+@Controller('health')
+export class HealthController {
+  constructor(
+    private readonly health: HealthCheckService,
+    private readonly indicators: HealthIndicatorService,
+    @Inject(DATABASE) private readonly db: Database,
+  ) {}
+
+  /** The process answers; nothing else is asked, because a restart would not repair it. */
+  @Get('live')
+  @HealthCheck()
+  live() {
+    return this.health.check([]);
+  }
+
+  /** Requests can be served: a load balancer sends them elsewhere while this is 503. */
+  @Get('ready')
+  @HealthCheck()
+  ready() {
+    return this.health.check([() => this.database()]);
+  }
+
+  private database() {
+    return this.indicators
+      .check('database')
+      .attempt(async () => {
+        await this.db.execute(sql`select 1`);
+      })
+      .withTimeout(TIMEOUT_MS);
+  }
+}

@@ -1,0 +1,58 @@
+import { Body, Controller, Get, Param, Put, Query } from '@nestjs/common';
+import { ApiBearerAuth, ApiCookieAuth, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import { CurrentSession, Requires } from '../auth/access.decorators.js';
+import type { Session } from '../auth/session.repository.js';
+import { ControlParam, IdParam } from '../params.js';
+import { OrganisationsService } from './organisations.service.js';
+import { Rule, RuleOverride, RuleQuery, RuleWithStatement } from './rule.js';
+import { RulesRepository } from './rules.repository.js';
+import { RulesService } from './rules.service.js';
+
+@ApiTags('rules')
+@ApiBearerAuth()
+@ApiCookieAuth()
+@Controller('orgs/:id/rules')
+export class RulesController {
+  constructor(
+    private readonly organisations: OrganisationsService,
+    private readonly rules: RulesRepository,
+    private readonly service: RulesService,
+  ) {}
+
+  @Get()
+  @Requires('rules:read')
+  @ApiOkResponse({ type: [Rule] })
+  async list(
+    @Param() { id }: IdParam,
+    @Query() { baseline }: RuleQuery,
+    @CurrentSession() { orgId }: Session,
+  ): Promise<Rule[]> {
+    const organisation = await this.organisations.findOwn(orgId, id);
+    return this.rules.list(id, baseline ?? organisation.baseline);
+  }
+
+  @Get(':controlId')
+  @Requires('rules:read')
+  @ApiOkResponse({ type: RuleWithStatement })
+  async find(
+    @Param() { id, controlId }: ControlParam,
+    @CurrentSession() { orgId }: Session,
+  ): Promise<RuleWithStatement> {
+    await this.organisations.findOwn(orgId, id);
+    return this.service.find(id, controlId);
+  }
+
+  @Put(':controlId')
+  @Requires('rules:write')
+  @ApiOkResponse({ type: RuleWithStatement })
+  async override(
+    @Param() { id, controlId }: ControlParam,
+    @Body() decision: RuleOverride,
+    @CurrentSession() { orgId, userId }: Session,
+  ): Promise<RuleWithStatement> {
+    await this.organisations.findOwn(orgId, id);
+    await this.service.find(id, controlId);
+    await this.rules.override(id, controlId, decision, userId);
+    return this.service.find(id, controlId);
+  }
+}

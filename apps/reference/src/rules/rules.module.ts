@@ -1,0 +1,13 @@
+import { Module } from '@nestjs/common';
+import { OrganisationsRepository } from './organisations.repository.js';
+import { OrganisationsService } from './organisations.service.js';
+import { RulesController } from './rules.controller.js';
+import { RulesRepository } from './rules.repository.js';
+import { RulesService } from './rules.service.js';
+
+@Module({
+  controllers: [RulesController],
+  providers: [OrganisationsRepository, OrganisationsService, RulesRepository, RulesService],
+  exports: [OrganisationsService, RulesService],
+})
+export class RulesModule {}
