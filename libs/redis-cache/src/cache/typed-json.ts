@@ -135,7 +135,7 @@ class Walk {
     if (types.isRegExp(value)) return String(value);
     if (types.isBoxedPrimitive(value)) return this.convert(value.valueOf(), '');
     if (types.isTypedArray(value)) return this.items(Array.from(value as Iterable<unknown>));
-    if (isOpaque(value)) throw this.refused('', `a ${Object.prototype.toString.call(value).slice(8, -1)}`);
+    if (isOpaque(value)) throw this.refused('', `an instance of ${Object.prototype.toString.call(value).slice(8, -1)}`);
     return this.fields(value);
   }
 

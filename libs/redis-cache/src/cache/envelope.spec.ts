@@ -1,0 +1,200 @@
+import * as fc from 'fast-check';
+import {
+  decodeEnvelope,
+  encodeEnvelope,
+  ENTRY_ID_BYTES,
+  ENTRY_ID_OFFSET,
+  FLAGS_OFFSET,
+  randomId,
+  SOFT_EXPIRED_FLAG,
+  type Envelope,
+} from './envelope.js';
+import { CorruptValueError, decodeValue, encodeValue, type Encoding } from './value.js';
+
+const sample = (changes: Partial<Envelope> = {}): Envelope => ({
+  id: 'entry-id-123',
+  createdAtMs: 1_700_000_000_000.25,
+  freshUntilMs: 1_700_000_060_000,
+  servableUntilMs: 1_700_000_120_000,
+  loadMs: 35,
+  namespaceId: 'namespace-id',
+  cacheId: 'cache-id-456',
+  tags: [],
+  softExpired: false,
+  negative: false,
+  codecName: '',
+  value: encodeValue({ name: 'Zoë' }),
+  ...changes,
+});
+
+const id = fc.string({ unit: fc.constantFrom(...Array.from('azAZ09-_')), minLength: 12, maxLength: 12 });
+const instant = fc.double({ min: 0, max: 1e15, noNaN: true });
+const envelope: fc.Arbitrary<Envelope> = fc
+  .record({
+    id,
+    createdAtMs: instant,
+    freshUntilMs: instant,
+    servableUntilMs: instant,
+    loadMs: fc.nat({ max: 2 ** 32 - 1 }),
+    namespaceId: id,
+    cacheId: id,
+    tags: fc.array(fc.record({ tag: fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }), id }), {
+      maxLength: 64,
+    }),
+    softExpired: fc.boolean(),
+    negative: fc.boolean(),
+    value: fc.record({
+      bytes: fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
+      encoding: fc.constantFrom<Encoding[]>('json', 'typed-json', 'bytes', 'buffer', 'custom'),
+      compressed: fc.boolean(),
+      mutable: fc.boolean(),
+    }),
+  })
+  .map((fields) => ({ ...fields, codecName: fields.value.encoding === 'custom' ? 'msgpack-2' : '' }));
+
+describe('the envelope', () => {
+  it('carries every field through', () => {
+    fc.assert(
+      fc.property(envelope, (original) => {
+        expect(decodeEnvelope(encodeEnvelope(original))).toEqual(original);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('has each field where the description says', () => {
+    const tags = [{ tag: 'é', id: 'tag-id-12345' }];
+    const value = { ...encodeValue('x'), encoding: 'custom' as const, compressed: true, mutable: true };
+    const raw = encodeEnvelope(sample({ tags, value, codecName: 'cbor', softExpired: true, negative: true }));
+    expect(raw.toString('latin1', 0, 3)).toBe('RC1');
+    expect(raw[FLAGS_OFFSET]).toBe(4 | 8 | SOFT_EXPIRED_FLAG | 32 | 64);
+    expect(raw.toString('latin1', ENTRY_ID_OFFSET, ENTRY_ID_OFFSET + ENTRY_ID_BYTES)).toBe('entry-id-123');
+    expect([raw.readDoubleBE(16), raw.readDoubleBE(24), raw.readDoubleBE(32)]).toEqual([
+      1_700_000_000_000.25, 1_700_000_060_000, 1_700_000_120_000,
+    ]);
+    expect(raw.readUInt32BE(40)).toBe(35);
+    expect(raw.toString('latin1', 44, 68)).toBe('namespace-idcache-id-456');
+    expect([raw[68], raw[69], raw.readUInt16BE(70)]).toEqual([1, 4, 16]);
+    expect(raw.toString('utf8', 72)).toBe('cbor\0\x02étag-id-12345"x"');
+  });
+
+  it('shares the payload with the bytes it was read from', () => {
+    const raw = encodeEnvelope(sample());
+    expect(decodeEnvelope(raw)!.value.bytes.buffer).toBe(raw.buffer);
+  });
+
+  it('can be made soft-expired in place, by setting one bit', () => {
+    const raw = encodeEnvelope(sample());
+    raw[FLAGS_OFFSET]! |= SOFT_EXPIRED_FLAG;
+    expect(decodeEnvelope(raw)).toEqual(sample({ softExpired: true }));
+  });
+
+  it.each([
+    [-5, 0],
+    [0.6, 1],
+    [1e12, 2 ** 32 - 1],
+  ])('stores a load of %p ms as %p', (loadMs, kept) => {
+    expect(decodeEnvelope(encodeEnvelope(sample({ loadMs })))!.loadMs).toBe(kept);
+  });
+
+  it.each<[string, Partial<Envelope>]>([
+    ['an id that is too short', { id: 'short' }],
+    ['a namespace id that is too long', { namespaceId: 'x'.repeat(13) }],
+    ['no cache id', { cacheId: '' }],
+    ['a tag without a proper id', { tags: [{ tag: 'a', id: 'b' }] }],
+    ['256 tags', { tags: Array.from({ length: 256 }, () => ({ tag: 'a', id: 'tag-id-12345' })) }],
+    ['more than 64 KB of tags', { tags: [{ tag: 'a'.repeat(65_530), id: 'tag-id-12345' }] }],
+  ])('refuses to be written with %s', (_, changes) => {
+    expect(() => encodeEnvelope(sample(changes))).toThrow(expect.objectContaining({ name: 'RangeError' }));
+  });
+});
+
+describe('decodeEnvelope', () => {
+  const withTags = encodeEnvelope(
+    sample({
+      tags: [
+        { tag: 'user', id: 'tag-id-00001' },
+        { tag: 'rôle', id: 'tag-id-00002' },
+      ],
+    }),
+  );
+
+  it('takes what others wrote, and other versions, for nothing', () => {
+    const nextVersion = Buffer.from(withTags);
+    nextVersion[2] = '2'.charCodeAt(0);
+    for (const raw of [
+      Buffer.alloc(0),
+      Buffer.from('{"a":1}'),
+      Buffer.alloc(200),
+      Buffer.alloc(200, 255),
+      nextVersion,
+    ]) {
+      expect(decodeEnvelope(raw)).toBeUndefined();
+    }
+  });
+
+  it('takes everything cut off before the payload for nothing', () => {
+    const payloadOffset = withTags.length - decodeEnvelope(withTags)!.value.bytes.length;
+    for (let length = 0; length < payloadOffset; length++) {
+      expect(decodeEnvelope(withTags.subarray(0, length))).toBeUndefined();
+    }
+    const cut = decodeEnvelope(withTags.subarray(0, -1))!;
+    expect(() => decodeValue(cut.value, { maxBytes: 1000 })).toThrow(CorruptValueError);
+  });
+
+  it('takes a time that is none, an unknown encoding and a reserved flag for nothing', () => {
+    const damage: ((raw: Buffer) => void)[] = [
+      (raw) => raw.writeDoubleBE(NaN, 16),
+      (raw) => raw.writeDoubleBE(Infinity, 24),
+      (raw) => raw.writeDoubleBE(-Infinity, 32),
+      (raw) => (raw[FLAGS_OFFSET] = 5),
+      (raw) => (raw[FLAGS_OFFSET] = 128),
+      // A codec's name without the custom encoding, and the other way round.
+      (raw) => (raw[69] = 1),
+      (raw) => (raw[FLAGS_OFFSET] = 4),
+      // Fewer and more tags than the section holds.
+      (raw) => (raw[68] = 1),
+      (raw) => (raw[68] = 3),
+      (raw) => (raw[68] = 0),
+    ];
+    for (const inflict of damage) {
+      const raw = Buffer.from(withTags);
+      inflict(raw);
+      expect(decodeEnvelope(raw)).toBeUndefined();
+    }
+  });
+
+  it('never throws and never makes up a payload, whichever bytes are changed', () => {
+    const changes = fc.array(fc.tuple(fc.nat(), fc.integer({ min: 1, max: 255 })), { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(envelope, changes, fc.option(fc.nat()), (original, flips, cutAt) => {
+        const whole = encodeEnvelope(original);
+        for (const [at, mask] of flips) whole[at % whole.length]! ^= mask;
+        const raw = cutAt === null ? whole : whole.subarray(0, cutAt % whole.length);
+        const decoded = decodeEnvelope(raw);
+        if (decoded === undefined) return;
+        expect(decoded.value.bytes.buffer).toBe(raw.buffer);
+        expect(decoded.value.bytes.length).toBeLessThanOrEqual(raw.length);
+        expect(decoded.tags.length).toBeLessThan(256);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('never throws for bytes at random behind a proper beginning', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (noise) => {
+        decodeEnvelope(Buffer.concat([Buffer.from('RC1'), noise]));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+describe('randomId', () => {
+  it('gives 12 characters that Redis takes literally, different every time', () => {
+    const ids = Array.from({ length: 2000 }, randomId);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const each of ids) expect(each).toMatch(/^[\w-]{12}$/);
+  });
+});
