@@ -1,13 +1,13 @@
 import 'reflect-metadata';
 import { plainToInstance, Type } from 'class-transformer';
-import { IsIn, IsInt, IsUrl, Max, Min, validateSync } from 'class-validator';
+import { IsIn, IsInt, Matches, Max, Min, validateSync } from 'class-validator';
 
 export const HTTP_ADAPTERS = ['express', 'fastify'] as const;
 export type HttpAdapterName = (typeof HTTP_ADAPTERS)[number];
 
 /** What the application reads from the environment; the cache reads its own part. `.env.example` explains each. */
 export class Environment {
-  @IsUrl({ protocols: ['postgres', 'postgresql'], require_protocol: true, require_tld: false })
+  @Matches(/^postgres(ql)?:\/\/\S+$/, { message: '$property must look like postgres://user:password@host:5432/name' })
   DATABASE_URL!: string;
 
   @Type(() => Number)

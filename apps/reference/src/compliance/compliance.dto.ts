@@ -1,5 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsIn, IsISO8601, IsString, Length } from 'class-validator';
+import { IsIn, IsISO8601, IsString, Length, Matches } from 'class-validator';
 import {
   BASELINES,
   EVIDENCE_KINDS,
@@ -8,6 +8,8 @@ import {
   type EvidenceKind,
   type EvidenceStatus,
 } from '../database/schema.js';
+
+const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
 export class FamilyCompliance {
   @ApiProperty({ example: 'AC' })
@@ -95,12 +97,12 @@ export class EvidenceDocument {
 
   @ApiProperty({ format: 'date', example: '2026-11-01' })
   @IsISO8601({ strict: true })
-  @Length(10, 10, { message: '$property must be a date like 2026-11-01' })
+  @Matches(DAY, { message: '$property must be a date like 2026-11-01' })
   issuedOn!: string;
 
   @ApiProperty({ format: 'date', example: '2027-05-01', description: 'The first day on which it no longer counts.' })
   @IsISO8601({ strict: true })
-  @Length(10, 10, { message: '$property must be a date like 2026-11-01' })
+  @Matches(DAY, { message: '$property must be a date like 2026-11-01' })
   expiresOn!: string;
 }
 

@@ -85,6 +85,8 @@ const PERMISSIONS_PER_ROLE = 50;
 const ROLES_PER_GROUP = 8;
 const GROUPS_PER_USER = 8;
 const ADMINISTRATORS = 2;
+// Only administrators approve and grant: a check for these is a refusal for everybody else.
+const RESERVED = /:(approve|grant|publish)$/;
 const MEMBER_PERMISSIONS = ['users:read', 'rules:read', 'compliance:read', 'products:validate', 'statistics:read'];
 
 export function allPermissions(families: readonly string[]): string[] {
@@ -107,6 +109,9 @@ export function organisationRows(
   const [member, administrator] = [roleLevels.member, roleLevels.administrator];
   const teams = groupLevels.at(-1) ?? [];
   const everyone = groupLevels[0]?.[0]?.id ?? 0;
+  const ofFamilies = catalogue.permissions
+    .slice(ORGANISATION_PERMISSIONS.length)
+    .filter((permission) => !RESERVED.test(permission));
 
   return {
     organisations: [
@@ -152,9 +157,7 @@ export function organisationRows(
       ...catalogue.permissions.map((permission) => ({ role_id: administrator, permission })),
       ...roleLevels.levels.flatMap(({ roles }) =>
         roles.flatMap(({ id }) =>
-          random
-            .sample(catalogue.permissions.slice(ORGANISATION_PERMISSIONS.length), PERMISSIONS_PER_ROLE)
-            .map((permission) => ({ role_id: id, permission })),
+          random.sample(ofFamilies, PERMISSIONS_PER_ROLE).map((permission) => ({ role_id: id, permission })),
         ),
       ),
     ],
