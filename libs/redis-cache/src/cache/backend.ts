@@ -1,0 +1,52 @@
+import type { EventChannel } from '../events.js';
+import { RedisRefusedError, RedisUnavailableError } from '../errors.js';
+import type { Journal } from '../redis/journal.js';
+import { cacheTag, NAMESPACE_TAG } from '../redis/keyspace.js';
+import type { ServerClock } from '../redis/server-clock.js';
+import type { Clock } from '../time.js';
+import type { Coherence } from './coherence.js';
+import type { MemoryTier } from './memory-tier.js';
+import type { RedisTier } from './redis-tier.js';
+import type { CacheStats } from './stats.js';
+import type { TagTable } from './tag-table.js';
+
+/** What all caches of one connection share. */
+export interface Backend {
+  readonly connectionName: string;
+  readonly clock: Clock;
+  readonly serverClock: Pick<ServerClock, 'nowMs' | 'toLocalMs'>;
+  readonly events: EventChannel;
+  readonly coherence: Coherence;
+  readonly tagTable: TagTable;
+  /** Redis and the invalidations it owes us; both absent when the memory of this process is the store. */
+  readonly redis:
+    { readonly tier: RedisTier; readonly journal: Journal; readonly controlTimeoutMs: number } | undefined;
+  readonly maxTtlMs: number;
+  readonly maxStalenessMs: number;
+}
+
+/** One cache: its name, its counters, and its place in memory and in Redis. */
+export class CacheCore {
+  /** Ids every entry records: of the namespace, then of this cache. */
+  readonly reservedTags: readonly [namespace: string, cache: string];
+
+  constructor(
+    readonly name: string,
+    /** The name in keys, which holds the version. */
+    readonly storedName: string,
+    readonly backend: Backend,
+    readonly memory: MemoryTier | undefined,
+    readonly stats: CacheStats,
+  ) {
+    this.reservedTags = [NAMESPACE_TAG, cacheTag(name)];
+  }
+
+  slotKey(key: string): string {
+    return `${this.storedName}:${key}`;
+  }
+}
+
+/** Whether an operation failed because of Redis, which a cache survives; anything else is a bug or a bad argument. */
+export function isRedisFailure(error: unknown): boolean {
+  return error instanceof RedisUnavailableError || error instanceof RedisRefusedError;
+}

@@ -1,0 +1,75 @@
+import type { Key } from './key.js';
+
+/** Loads many keys at once; the answer may leave keys out. */
+export type BulkLoader<K, T> = (
+  missing: readonly K[],
+  context: { signal: AbortSignal },
+) => ReadonlyMap<K, T> | Promise<ReadonlyMap<K, T>>;
+
+interface Pending<T> {
+  signal: AbortSignal;
+  resolve: (value: T | undefined) => void;
+  reject: (error: unknown) => void;
+}
+
+/**
+ * Turns the loads of the keys of one call into one call of a bulk loader: it goes ahead once every key has been answered
+ * without a load, waits for somebody else's load, or has asked to be loaded. A key that has to be loaded after all, say
+ * because the other load failed, joins the next call.
+ */
+export class BulkLoad<K extends Key, T> {
+  readonly #undecided: Set<K>;
+  #wanted = new Map<K, Pending<T>>();
+  #isScheduled = false;
+
+  constructor(
+    keys: readonly K[],
+    private readonly loader: BulkLoader<K, T>,
+  ) {
+    this.#undecided = new Set(keys);
+  }
+
+  /** The loader of one key. */
+  load(key: K, signal: AbortSignal): Promise<T | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#wanted.set(key, { signal, resolve, reject });
+      this.decided(key);
+    });
+  }
+
+  /** The key is answered, or waits for somebody else: two batches that waited for each other would wait for ever. */
+  decided(key: K): void {
+    this.#undecided.delete(key);
+    if (this.#undecided.size > 0 || this.#isScheduled || this.#wanted.size === 0) return;
+    this.#isScheduled = true;
+    // The replies of one turn decide many keys, one after the other.
+    setImmediate(() => {
+      this.#isScheduled = false;
+      const wanted = this.#wanted;
+      this.#wanted = new Map();
+      void this.#run(wanted);
+    });
+  }
+
+  async #run(wanted: ReadonlyMap<K, Pending<T>>): Promise<void> {
+    try {
+      const signal = whenAllAborted([...wanted.values()].map((pending) => pending.signal));
+      const values = await this.loader([...wanted.keys()], { signal });
+      for (const [key, { resolve }] of wanted) resolve(values.get(key));
+    } catch (error) {
+      for (const { reject } of wanted.values()) reject(error);
+    }
+  }
+}
+
+function whenAllAborted(signals: readonly AbortSignal[]): AbortSignal {
+  const controller = new AbortController();
+  let left = signals.length;
+  for (const signal of signals) {
+    signal.addEventListener('abort', () => {
+      left -= 1;
+      if (left === 0) controller.abort();
+    });
+  }
+  return controller.signal;
+}

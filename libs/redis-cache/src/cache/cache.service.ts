@@ -1,0 +1,405 @@
+import { InvalidArgumentError } from '../errors.js';
+import type { MissReason, WriteStatus } from '../events.js';
+import { NAMESPACE_TAG, userTag } from '../redis/keyspace.js';
+import type { CacheCore } from './backend.js';
+import { deferEvictions } from './deferred-evictions.js';
+import { BulkLoad, type BulkLoader } from './bulk-load.js';
+import type { CallOptions, EntryOptions, InvalidateOptions, Loader } from './entry-options.js';
+import { encodeKey, type Key } from './key.js';
+import { encodeGlob, globMatcher } from './pattern.js';
+import { checkLoader, runUncached } from './loader-run.js';
+import type { Entry } from './memory-tier.js';
+import { checkTags, type Policy, resolvePolicy } from './policy.js';
+import { type Arrival, ReadRoad } from './read-road.js';
+import type { CacheStats } from './stats.js';
+import { WriteRoad } from './write-road.js';
+
+/** What `lookup` finds: a value with its age, or why there is none. */
+export type Lookup<T> =
+  | {
+      readonly isHit: true;
+      readonly value: T;
+      readonly source: 'l1' | 'l2';
+      /** Past its ttl, within its grace. */
+      readonly isStale: boolean;
+      readonly ageMs: number;
+      /** Fresh time left; 0 when stale. */
+      readonly remainingMs: number;
+    }
+  | { readonly isHit: false; readonly reason: MissReason };
+
+/** What `resolve` answers: the value and where it came from. */
+export interface Resolved<T> {
+  readonly value: T;
+  readonly source: 'l1' | 'l2' | 'loader';
+  readonly isStale: boolean;
+  /** Whether the value is in the cache now. */
+  readonly isStored: boolean;
+  /** Whether the answer is that of a load another caller had begun. */
+  readonly isShared: boolean;
+  readonly ageMs: number;
+  /** Fresh time left; 0 when stale or not stored. */
+  readonly remainingMs: number;
+  /** How long the load took, however long ago. */
+  readonly loadMs: number;
+}
+
+export interface WarmResult {
+  loaded: number;
+  /** Already there and fresh. */
+  present: number;
+  failed: number;
+}
+
+const NO_OPTIONS: InvalidateOptions = {};
+const DEFAULT_WARM_CONCURRENCY = 8;
+const UNCACHED = {
+  source: 'loader',
+  isStale: false,
+  isStored: false,
+  isShared: false,
+  ageMs: 0,
+  remainingMs: 0,
+  loadMs: 0,
+} as const;
+
+/**
+ * A cache: the API that applications use. Reads never reject because of Redis; they reject with what the loader threw,
+ * with `LoaderTimeoutError` after `hardTimeout`, and with our errors for keys and options that cannot be used.
+ * Invalidations say what happened: `applied` by Redis, `queued` until Redis is back, or `deferred` inside
+ * `deferEvictions`.
+ */
+export class CacheService {
+  readonly #core: CacheCore;
+  readonly #policy: Policy;
+  readonly #reads: ReadRoad;
+  readonly #writes: WriteRoad;
+  readonly #isEnabled: boolean;
+
+  /** Made by `CacheEngine`, which also connects it to Redis. */
+  constructor(core: CacheCore, policy: Policy, isEnabled: boolean) {
+    this.#core = core;
+    this.#policy = policy;
+    this.#isEnabled = isEnabled;
+    this.#reads = new ReadRoad(core);
+    this.#writes = new WriteRoad(core, this.#reads);
+    core.backend.coherence.register(core.storedName, this.#reads);
+  }
+
+  get name(): string {
+    return this.#core.name;
+  }
+
+  get stats(): CacheStats {
+    return this.#core.stats;
+  }
+
+  /** Entries in the memory of this process and their estimated bytes. */
+  get memory(): { entries: number; bytes: number } {
+    return { entries: this.#core.memory?.size ?? 0, bytes: this.#core.memory?.bytes ?? 0 };
+  }
+
+  /** The fresh value, or `undefined`; `lookup` tells a stored `undefined` from none. */
+  async get<T = unknown>(key: Key, options?: CallOptions<T>): Promise<T | undefined> {
+    const found = await this.lookup<T>(key, options);
+    return found.isHit && !found.isStale ? found.value : undefined;
+  }
+
+  /** The value with its age, stale ones too, or why there is none. */
+  async lookup<T = unknown>(key: Key, options?: CallOptions<T>): Promise<Lookup<T>> {
+    const storedKey = this.storedKey(key);
+    if (!this.#isEnabled) return { isHit: false, reason: 'disabled' };
+    if (this.#policy.usesMemory && readsAsUsual(options)) {
+      const hot = this.#reads.hot(storedKey);
+      if (hot !== undefined) return this.#lookedUp(storedKey, hot, 'l1', false);
+    }
+    const policy = this.#resolve(options);
+    if (options?.bypass === true) return { isHit: false, reason: 'bypassed' };
+    const found = await this.#reads.find(storedKey, policy, options?.consistency === 'strong');
+    if (typeof found !== 'string') return this.#lookedUp(storedKey, found.entry, found.source, found.isStale);
+    this.#missed(storedKey, found);
+    return { isHit: false, reason: found };
+  }
+
+  /**
+   * The stored value, or the loader's, which is then stored. Callers of one key share one load, in this process and in
+   * the fleet. A value invalidated while it is loaded reaches those who waited and is not stored.
+   *
+   * @throws whatever the loader throws, unchanged; LoaderTimeoutError after `hardTimeout`; UncacheableValueError for a
+   * result that cannot be stored; RecursiveLoadError when the loader asks for its own key; InvalidArgumentError,
+   * InvalidOptionsError and MissingContextError for what was passed.
+   */
+  getOrSet<T>(key: Key, loader: Loader<T>, options?: CallOptions<T>): Promise<T> {
+    if (this.#isEnabled && this.#policy.usesMemory && readsAsUsual(options)) {
+      // The hot path: one promise and nothing else.
+      try {
+        const storedKey = this.storedKey(key);
+        const hot = this.#reads.hot(storedKey);
+        if (hot !== undefined) {
+          this.#countHit(storedKey, 'l1', false);
+          return Promise.resolve(hot.value.take() as T);
+        }
+      } catch (error) {
+        return Promise.reject(error as Error);
+      }
+    }
+    return this.#load(key, loader, options);
+  }
+
+  /** Like `getOrSet`, and says where the value came from. */
+  async resolve<T>(key: Key, loader: Loader<T>, options?: CallOptions<T>): Promise<Resolved<T>> {
+    const arrival = await this.#arrive(key, loader, options);
+    if ('uncached' in arrival) return { ...UNCACHED, value: arrival.uncached as T };
+    const { entry } = arrival;
+    const nowMs = this.#core.backend.clock.nowMs();
+    return {
+      value: entry.value.take() as T,
+      source: arrival.source,
+      isStale: arrival.staleness !== undefined,
+      isStored: arrival.isStored,
+      isShared: arrival.isShared,
+      ageMs: Math.max(0, nowMs - entry.createdAtMs),
+      remainingMs: arrival.isStored ? Math.max(0, entry.freshUntilMs - nowMs) : 0,
+      loadMs: entry.loadMs,
+    };
+  }
+
+  /**
+   * Stores a value. It is only as fresh as the caller's copy: after a write to the source prefer `delete`.
+   *
+   * @returns `queued` when Redis did not confirm it: the value is not stored, and the old one goes as soon as possible.
+   */
+  async set<T>(key: Key, value: T, options?: EntryOptions<T>): Promise<WriteStatus> {
+    const storedKey = this.storedKey(key);
+    const policy = resolvePolicy(this.#policy, options, this.#core.backend.maxTtlMs, 'Cache options');
+    if (!this.#isEnabled) return 'applied';
+    const tags = typeof policy.tags === 'function' ? policy.tags(value) : policy.tags;
+    return this.#writes.set(storedKey, value, policy, storedTags(tags));
+  }
+
+  /** One answer per key, in order. Costs one round trip however many keys Redis is asked for. */
+  getMany<T = unknown>(keys: readonly Key[], options?: CallOptions<T>): Promise<(T | undefined)[]> {
+    return Promise.all(keys.map((key) => this.get<T>(key, options)));
+  }
+
+  async setMany<T>(entries: Iterable<readonly [Key, T]>, options?: EntryOptions<T>): Promise<WriteStatus> {
+    return worst(await Promise.all([...entries].map(([key, value]) => this.set(key, value, options))));
+  }
+
+  /**
+   * Many values with one loader call for those that are missing; every guarantee of `getOrSet` holds for each of them.
+   * A key the loader leaves out counts as `undefined`, which is stored for `negativeTtl`. Should others load some of the
+   * keys at the same time and fail, the loader is called again for those.
+   */
+  async getOrSetMany<K extends Key, T>(
+    keys: readonly K[],
+    loader: BulkLoader<K, T>,
+    options?: CallOptions<T | undefined>,
+  ): Promise<Map<K, T | undefined>> {
+    checkLoader(loader, 'getOrSetMany');
+    const bulk = new BulkLoad(keys, loader);
+    const values = await Promise.all(
+      keys.map((key) => {
+        const decided = (): void => {
+          bulk.decided(key);
+        };
+        return this.#load<T | undefined>(key, ({ signal }) => bulk.load(key, signal), options, decided).finally(
+          decided,
+        );
+      }),
+    );
+    return new Map(keys.map((key, index) => [key, values[index]]));
+  }
+
+  /** Whether a fresh value is stored. */
+  async has(key: Key): Promise<boolean> {
+    const found = await this.lookup(key);
+    return found.isHit && !found.isStale;
+  }
+
+  /** Milliseconds the value stays fresh, or `undefined` when there is none. */
+  async ttl(key: Key): Promise<number | undefined> {
+    const found = await this.lookup(key);
+    return found.isHit && !found.isStale ? found.remainingMs : undefined;
+  }
+
+  /** Removes the entry and cancels running loads of it, in every process. @throws NotInvalidatedError with `strict`. */
+  async delete(key: Key, options: InvalidateOptions = NO_OPTIONS): Promise<WriteStatus> {
+    const storedKey = this.storedKey(key);
+    return this.#isEnabled ? this.#writes.delete(storedKey, options) : 'applied';
+  }
+
+  async deleteMany(keys: readonly Key[], options: InvalidateOptions = NO_OPTIONS): Promise<WriteStatus> {
+    return worst(await Promise.all(keys.map((key) => this.delete(key, options))));
+  }
+
+  /** Makes the entry stale, as if its ttl had passed: with `grace` it may still be answered while it is refreshed. */
+  async expire(key: Key, options: InvalidateOptions = NO_OPTIONS): Promise<WriteStatus> {
+    const storedKey = this.storedKey(key);
+    return this.#isEnabled ? this.#writes.expire(storedKey, options) : 'applied';
+  }
+
+  /** Invalidates every entry with one of these tags, in all caches of the namespace; costs the same for any number. */
+  async invalidateTags(tags: readonly string[], options: InvalidateOptions = NO_OPTIONS): Promise<WriteStatus> {
+    const stored = storedTags(tags);
+    if (!this.#isEnabled) return 'applied';
+    return worst(
+      await Promise.all(
+        stored.map((tag, index) => this.#writes.invalidateTag('tag', tag, tags[index] as string, options)),
+      ),
+    );
+  }
+
+  /**
+   * Removes the entries of this cache whose key, given as a string, matches: `*` is any text, `?` one character. Scans
+   * the whole keyspace in pages, so prefer tags. Best effort for keys written meanwhile; keys stored as a digest (longer
+   * than 200 characters) are never matched.
+   */
+  async invalidatePattern(
+    pattern: string,
+    options: InvalidateOptions = NO_OPTIONS,
+  ): Promise<{ status: WriteStatus; count: number }> {
+    const slotGlob = this.#core.slotKey(encodeGlob(pattern));
+    const matches = globMatcher(pattern);
+    if (!this.#isEnabled) return { status: 'applied', count: 0 };
+    return this.#writes.invalidatePattern(slotGlob, pattern, matches, options);
+  }
+
+  /** Invalidates every entry of this cache, whatever its number. */
+  async clear(options: InvalidateOptions = NO_OPTIONS): Promise<WriteStatus> {
+    const [, cacheTag] = this.#core.reservedTags;
+    return this.#isEnabled ? this.#writes.invalidateTag('cache', cacheTag, this.name, options) : 'applied';
+  }
+
+  /** Invalidates every entry of every cache of the namespace. */
+  async clearNamespace(options: InvalidateOptions = NO_OPTIONS): Promise<WriteStatus> {
+    return this.#isEnabled ? this.#writes.invalidateTag('namespace', NAMESPACE_TAG, NAMESPACE_TAG, options) : 'applied';
+  }
+
+  /** Loads what is not there yet, a few keys at a time (default 8); a failing key does not stop the others. */
+  async warm<K extends Key, T>(
+    keys: readonly K[],
+    loader: (key: K) => T | Promise<T>,
+    options: CallOptions<T> & { concurrency?: number } = {},
+  ): Promise<WarmResult> {
+    const { concurrency = DEFAULT_WARM_CONCURRENCY, ...callOptions } = options;
+    if (!Number.isInteger(concurrency) || concurrency < 1) {
+      throw new InvalidArgumentError(`concurrency is ${String(concurrency)}. It must be a whole number of at least 1.`);
+    }
+    const result: WarmResult = { loaded: 0, present: 0, failed: 0 };
+    const rest = keys[Symbol.iterator]();
+    const worker = async (): Promise<void> => {
+      for (let next = rest.next(); next.done !== true; next = rest.next()) {
+        const key = next.value;
+        try {
+          const { source } = await this.resolve<T>(key, () => loader(key), callOptions);
+          result[source === 'loader' ? 'loaded' : 'present'] += 1;
+        } catch {
+          result.failed += 1;
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: concurrency }, worker));
+    return result;
+  }
+
+  /**
+   * Evictions made inside `work`, by any cache, apply after it has resolved and are dropped when it rejects: wrap a
+   * database transaction in it, so that nobody reloads what is not committed yet.
+   */
+  deferEvictions<T>(work: () => Promise<T>): Promise<T> {
+    return deferEvictions(work);
+  }
+
+  /** The key in its stored spelling; a definition with a context puts that in front. */
+  protected storedKey(key: Key): string {
+    return encodeKey(key);
+  }
+
+  async #load<T>(key: Key, loader: Loader<T>, options?: CallOptions<T>, onWait?: () => void): Promise<T> {
+    const arrival = await this.#arrive(key, loader, options, onWait);
+    return ('uncached' in arrival ? arrival.uncached : arrival.entry.value.take(options?.values === 'copy')) as T;
+  }
+
+  async #arrive<T>(
+    key: Key,
+    loader: Loader<T>,
+    options?: CallOptions<T>,
+    onWait?: () => void,
+  ): Promise<Arrival | { uncached: T }> {
+    const storedKey = this.storedKey(key);
+    checkLoader(loader, storedKey);
+    const policy = this.#resolve(options);
+    if (!this.#isEnabled || options?.bypass === true) {
+      this.#core.stats.bypassed += 1;
+      return { uncached: await runUncached(storedKey, loader) };
+    }
+    const tags = typeof policy.tags === 'function' ? [] : storedTags(policy.tags);
+    const isStrong = options?.consistency === 'strong';
+    const arrival = await this.#reads.enter({
+      key: storedKey,
+      policy,
+      loader: loader as Loader<unknown>,
+      tags,
+      isStrong,
+      onWait,
+    });
+    if (arrival.isShared) this.#core.stats.coalesced += 1;
+    if (arrival.staleness !== undefined) {
+      this.#core.backend.events.emit('stale', { cache: this.name, key: storedKey, reason: arrival.staleness });
+    }
+    if (arrival.source === 'loader') this.#missed(storedKey, 'absent');
+    else this.#countHit(storedKey, arrival.source, arrival.staleness !== undefined);
+    return arrival;
+  }
+
+  #resolve(options: CallOptions<never> | undefined): Policy {
+    return resolvePolicy(this.#policy, options, this.#core.backend.maxTtlMs, 'Cache options', true);
+  }
+
+  #lookedUp<T>(key: string, entry: Entry, source: 'l1' | 'l2', isStale: boolean): Lookup<T> {
+    this.#countHit(key, source, isStale);
+    const nowMs = this.#core.backend.clock.nowMs();
+    return {
+      isHit: true,
+      value: entry.value.take() as T,
+      source,
+      isStale,
+      ageMs: Math.max(0, nowMs - entry.createdAtMs),
+      remainingMs: isStale ? 0 : Math.max(0, entry.freshUntilMs - nowMs),
+    };
+  }
+
+  #countHit(key: string, tier: 'l1' | 'l2', isStale: boolean): void {
+    const { stats, backend, name } = this.#core;
+    if (tier === 'l1') stats.hitsL1 += 1;
+    else stats.hitsL2 += 1;
+    if (isStale) stats.staleHits += 1;
+    if (backend.events.listensTo('hit')) backend.events.emit('hit', { cache: name, key, tier, stale: isStale });
+  }
+
+  #missed(key: string, reason: MissReason): void {
+    this.#core.stats.misses += 1;
+    this.#core.backend.events.emit('miss', { cache: this.name, key, reason });
+  }
+}
+
+/** Whether a call may be answered from memory before its options are looked at closely. */
+function readsAsUsual(options: CallOptions<never> | undefined): boolean {
+  if (options === undefined) return true;
+  return (
+    options.bypass === undefined &&
+    options.consistency === undefined &&
+    options.l1 === undefined &&
+    options.values === undefined
+  );
+}
+
+function storedTags(tags: readonly string[]): string[] {
+  return checkTags(tags).map((tag) => userTag(tag));
+}
+
+function worst(statuses: readonly WriteStatus[]): WriteStatus {
+  if (statuses.includes('queued')) return 'queued';
+  return statuses.includes('deferred') ? 'deferred' : 'applied';
+}

@@ -1,0 +1,245 @@
+import type { MissReason } from '../events.js';
+import { type CacheCore, isRedisFailure } from './backend.js';
+import { CachedValue } from './cached-value.js';
+import { decodeEnvelope, ENTRY_ID_BYTES, ENTRY_ID_OFFSET, type Envelope, type TagId } from './envelope.js';
+import type { Entry } from './memory-tier.js';
+import type { Policy } from './policy.js';
+import { CorruptValueError } from './value.js';
+
+/** What a read found. `seenId` is what stands where an entry has its id, for `acquire` to compare. */
+export type Found =
+  | { readonly state: 'fresh' | 'stale'; readonly entry: Entry; readonly seenId: Buffer; readonly ids: KnownIds }
+  | { readonly state: 'none'; readonly reason: MissReason; readonly seenId: Buffer; readonly ids: KnownIds }
+  | { readonly state: 'unavailable' };
+
+/** Ids read for this call, by tag. */
+export type KnownIds = ReadonlyMap<string, string | undefined>;
+
+export interface ReadOptions {
+  /** Tags whose ids a load would need: asked for together with the entry when they are not known. */
+  readonly tags: readonly string[];
+  /** Believe nothing this process remembers. */
+  readonly isStrong: boolean;
+}
+
+interface RunningRead {
+  promise: Promise<Found>;
+  isCurrent: boolean;
+}
+
+const NO_IDS: KnownIds = new Map();
+const NO_ENTRY = Buffer.alloc(0);
+
+/**
+ * Reads entries of one cache from Redis and decides whether they may be used: readable, within their lifetime, and
+ * with ids that are all current. Callers of one key share a read that is under way; a copy goes to memory only when the
+ * read began under trust and no announcement overtook it (the announcement usually comes first).
+ */
+export class EntryReader {
+  readonly #running = new Map<string, RunningRead>();
+
+  constructor(private readonly core: CacheCore) {}
+
+  /** Never rejects for anything Redis does. */
+  read(key: string, policy: Policy, options: ReadOptions): Promise<Found> {
+    if (options.isStrong) return this.#read(key, policy, options, { isCurrent: false });
+    const running = this.#running.get(key);
+    if (running !== undefined) return running.promise;
+    const read = { isCurrent: true } as RunningRead;
+    this.#running.set(key, read);
+    read.promise = this.#read(key, policy, options, read).finally(() => {
+      if (this.#running.get(key) === read) this.#running.delete(key);
+    });
+    return read.promise;
+  }
+
+  /** Judges an entry that came with another reply. */
+  judge(raw: Buffer, policy: Policy, ids: KnownIds, isStrong: boolean): Promise<Found> {
+    return this.#judge(raw, policy, ids, isStrong);
+  }
+
+  overtake(key: string): void {
+    const running = this.#running.get(key);
+    if (running === undefined) return;
+    running.isCurrent = false;
+    this.#running.delete(key);
+  }
+
+  overtakeAll(): void {
+    for (const key of [...this.#running.keys()]) this.overtake(key);
+  }
+
+  /** Whether all ids are current as far as this process knows without asking. */
+  areKnownCurrent(ids: readonly TagId[]): boolean {
+    const { tagTable } = this.core.backend;
+    for (const { tag, id } of ids) if (tagTable.known(tag) !== id) return false;
+    return true;
+  }
+
+  async #read(key: string, policy: Policy, options: ReadOptions, read: { isCurrent: boolean }): Promise<Found> {
+    const { core } = this;
+    const { coherence, clock, redis } = core.backend;
+    if (redis === undefined) return this.#readMemory(key);
+    const slotKey = core.slotKey(key);
+    const ticket = options.isStrong ? 0 : coherence.ticket();
+    const startedAtMs = clock.nowMs();
+    core.stats.readsL2 += 1;
+    try {
+      const unknown = this.#unknown([...core.reservedTags, ...options.tags], ticket !== 0);
+      const reply = redis.tier.get(slotKey);
+      const ids = unknown.length === 0 ? NO_IDS : await this.#ask(unknown, options.isStrong, ticket !== 0);
+      const raw = await reply;
+      core.stats.recordRead(clock.nowMs() - startedAtMs);
+      const found = await this.#foundAt(key, slotKey, raw, policy, ids, options.isStrong);
+      if (found.state === 'none') core.stats.missesL2 += 1;
+      const { memory } = core;
+      if ((found.state === 'fresh' || found.state === 'stale') && policy.usesMemory && memory !== undefined) {
+        if (read.isCurrent && coherence.isValid(ticket)) memory.set(key, found.entry);
+      }
+      return found;
+    } catch (error) {
+      if (!isRedisFailure(error)) throw error;
+      core.stats.errorsL2 += 1;
+      return { state: 'unavailable' };
+    }
+  }
+
+  async #foundAt(
+    key: string,
+    slotKey: string,
+    raw: Buffer | null,
+    policy: Policy,
+    ids: KnownIds,
+    isStrong: boolean,
+  ): Promise<Found> {
+    if (this.core.backend.redis?.journal.covers('entry', slotKey) === true) return none('invalidated', raw, ids);
+    if (raw === null) return none('absent', raw, ids);
+    const found = await this.#judge(raw, policy, ids, isStrong);
+    if (found.state === 'none' && found.reason === 'corrupt') {
+      this.core.stats.corrupt += 1;
+      this.core.backend.events.emit('corrupt', { cache: this.core.name, key });
+    }
+    return found;
+  }
+
+  async #judge(raw: Buffer, policy: Policy, ids: KnownIds, isStrong: boolean): Promise<Found> {
+    const envelope = decodeEnvelope(raw);
+    if (envelope === undefined || envelope.codecName !== (policy.codec?.name ?? '')) return none('corrupt', raw, ids);
+    const recorded = this.#recordedIds(envelope);
+    const version = this.core.backend.tagTable.version;
+    if (!this.#allKnown(recorded, ids) && !(await this.#areCurrent(recorded, ids, isStrong))) {
+      return none('invalidated', raw, ids);
+    }
+    if (recorded.some(({ tag }) => this.core.backend.redis?.journal.covers('tag', tag)))
+      return none('invalidated', raw, ids);
+    const { serverClock } = this.core.backend;
+    const nowMs = serverClock.nowMs();
+    if (nowMs >= envelope.servableUntilMs) return none('expired', raw, ids);
+    const entry = this.#entry(envelope, recorded, version, policy);
+    if (entry === undefined) return none('corrupt', raw, ids);
+    const isFresh = !envelope.softExpired && nowMs < envelope.freshUntilMs;
+    return { state: isFresh ? 'fresh' : 'stale', entry, seenId: idBytes(raw), ids };
+  }
+
+  #readMemory(key: string): Found {
+    const { memory, backend } = this.core;
+    const entry = memory?.get(key);
+    if (entry === undefined) return none('absent', null, NO_IDS);
+    const nowMs = backend.clock.nowMs();
+    if (nowMs >= entry.servableUntilMs) return none('expired', null, NO_IDS);
+    if (!this.areKnownCurrent(entry.ids)) return none('invalidated', null, NO_IDS);
+    return { state: nowMs < entry.freshUntilMs ? 'fresh' : 'stale', entry, seenId: NO_ENTRY, ids: NO_IDS };
+  }
+
+  #entry(envelope: Envelope, ids: readonly TagId[], version: number, policy: Policy): Entry | undefined {
+    const { serverClock, coherence, clock } = this.core.backend;
+    let value: CachedValue;
+    try {
+      value = new CachedValue(envelope.value, policy);
+    } catch (error) {
+      if (error instanceof CorruptValueError) return undefined;
+      throw error;
+    }
+    const freshUntilMs = envelope.softExpired ? -Infinity : serverClock.toLocalMs(envelope.freshUntilMs);
+    return {
+      id: envelope.id,
+      value,
+      createdAtMs: serverClock.toLocalMs(envelope.createdAtMs),
+      freshUntilMs,
+      servableUntilMs: serverClock.toLocalMs(envelope.servableUntilMs),
+      hotUntilMs: hotUntil(freshUntilMs, envelope.loadMs, policy, clock.nowMs(), clock.random()),
+      loadMs: envelope.loadMs,
+      ids,
+      trust: coherence.trust,
+      verifiedAtVersion: version,
+      isOutage: false,
+      bytes: envelope.value.bytes.length,
+    };
+  }
+
+  #recordedIds(envelope: Envelope): readonly TagId[] {
+    const [namespace, cache] = this.core.reservedTags;
+    return [{ tag: namespace, id: envelope.namespaceId }, { tag: cache, id: envelope.cacheId }, ...envelope.tags];
+  }
+
+  #unknown(tags: readonly string[], isTrusted: boolean): string[] {
+    if (!isTrusted) return [...tags];
+    const { tagTable } = this.core.backend;
+    return tags.filter((tag) => tagTable.known(tag) === undefined);
+  }
+
+  async #ask(
+    tags: readonly string[],
+    isStrong: boolean,
+    createMissing: boolean,
+  ): Promise<Map<string, string | undefined>> {
+    const { tagTable, redis } = this.core.backend;
+    const answers = await Promise.all(
+      tags.map((tag) => {
+        if (isStrong && redis !== undefined) return redis.tier.read(tag);
+        return createMissing ? tagTable.ensure(tag) : tagTable.read(tag);
+      }),
+    );
+    return new Map(tags.map((tag, index) => [tag, answers[index]]));
+  }
+
+  #allKnown(recorded: readonly TagId[], ids: KnownIds): boolean {
+    if (ids.size === 0) return this.core.backend.coherence.isTrusted && this.areKnownCurrent(recorded);
+    return recorded.every(({ tag, id }) => ids.get(tag) === id);
+  }
+
+  /** Asks Redis for every id that is unknown or differs: the table may lag behind. */
+  async #areCurrent(recorded: readonly TagId[], ids: KnownIds, isStrong: boolean): Promise<boolean> {
+    const { tagTable, coherence } = this.core.backend;
+    const isTrusted = !isStrong && coherence.isTrusted;
+    const doubtful = recorded.filter(({ tag, id }) => {
+      if (ids.has(tag)) return ids.get(tag) !== id;
+      return !isTrusted || tagTable.known(tag) !== id;
+    });
+    // An id that was read for this very call and differs is not asked for again.
+    if (doubtful.some(({ tag }) => ids.has(tag))) return false;
+    const answers = await this.#ask(
+      doubtful.map(({ tag }) => tag),
+      isStrong,
+      false,
+    );
+    return doubtful.every(({ tag, id }) => answers.get(tag) === id);
+  }
+}
+
+/**
+ * Until when a copy answers without a second thought. With early refresh that is before it expires, by a random share of
+ * its load time (XFetch, Vattani et al., VLDB 2015): each copy draws once when it is made.
+ */
+export function hotUntil(freshUntilMs: number, loadMs: number, policy: Policy, nowMs: number, random: number): number {
+  const earlyMs = policy.earlyBeta === 0 ? 0 : loadMs * policy.earlyBeta * -Math.log(1 - random);
+  return Math.min(freshUntilMs - earlyMs, nowMs + policy.memoryTtlMs);
+}
+
+function none(reason: MissReason, raw: Buffer | null, ids: KnownIds): Found {
+  return { state: 'none', reason, seenId: raw === null ? NO_ENTRY : idBytes(raw), ids };
+}
+
+function idBytes(raw: Buffer): Buffer {
+  return raw.subarray(ENTRY_ID_OFFSET, ENTRY_ID_OFFSET + ENTRY_ID_BYTES);
+}

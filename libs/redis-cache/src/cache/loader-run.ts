@@ -1,0 +1,78 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { inspect } from 'node:util';
+import { InvalidArgumentError, RecursiveLoadError } from '../errors.js';
+import type { Duration } from '../time.js';
+import type { LoadContext, Loader } from './entry-options.js';
+
+/** What a loader gave, and what it said about it. */
+export interface Loaded {
+  readonly value: unknown;
+  readonly ttl: Duration | Date | undefined;
+  readonly tags: readonly string[] | undefined;
+  readonly isSkipped: boolean;
+}
+
+interface Load {
+  readonly id: string;
+  readonly outer: Load | undefined;
+}
+
+const running = new AsyncLocalStorage<Load>();
+
+/** @throws RecursiveLoadError when the code that runs now is, however deep, the loader of that very key. */
+export function refuseRecursion(id: string, key: string): void {
+  for (let load = running.getStore(); load !== undefined; load = load.outer) {
+    if (load.id === id) throw new RecursiveLoadError(key);
+  }
+}
+
+/** @throws InvalidArgumentError for a loader that is not a function. */
+export function checkLoader(loader: unknown, key: string): void {
+  if (typeof loader === 'function') return;
+  throw new InvalidArgumentError(`The loader of key "${key}" is ${inspect(loader)}. It must be a function.`, { key });
+}
+
+/** Runs a loader. What it throws passes unchanged; a stream is refused, because it can be read only once. */
+export async function runLoader(
+  id: string,
+  loader: Loader<unknown>,
+  context: { key: string; signal: AbortSignal; previous: unknown },
+): Promise<Loaded> {
+  let ttl: Duration | Date | undefined;
+  let tags: readonly string[] | undefined;
+  let isSkipped = false;
+  const loadContext: LoadContext = {
+    ...context,
+    setTtl: (given) => {
+      ttl = given;
+    },
+    setTags: (given) => {
+      tags = given;
+    },
+    skip: () => {
+      isSkipped = true;
+    },
+  };
+  const value = await running.run({ id, outer: running.getStore() }, async () => loader(loadContext));
+  if (isStream(value)) {
+    throw new InvalidArgumentError(`The loader of key "${context.key}" returned a stream. Return its content.`, {
+      key: context.key,
+    });
+  }
+  return { value, ttl, tags, isSkipped };
+}
+
+/** Calls a loader whose result the cache leaves alone. */
+export async function runUncached<T>(key: string, loader: Loader<T>): Promise<T> {
+  return loader({ key, signal: new AbortController().signal, previous: undefined, setTtl, setTags, skip });
+}
+
+function setTtl(): void {}
+function setTags(): void {}
+function skip(): void {}
+
+function isStream(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const candidate = value as { pipe?: unknown; getReader?: unknown };
+  return typeof candidate.pipe === 'function' || typeof candidate.getReader === 'function';
+}

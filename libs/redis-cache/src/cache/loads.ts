@@ -1,0 +1,381 @@
+import { createHash } from 'node:crypto';
+import type { UnstoredReason } from '../events.js';
+import { userTag } from '../redis/keyspace.js';
+import { type Backend, type CacheCore, isRedisFailure } from './backend.js';
+import { CachedValue } from './cached-value.js';
+import type { Loader } from './entry-options.js';
+import { type EntryReader, type Found, hotUntil, type KnownIds } from './entry-reader.js';
+import { encodeEnvelope, randomId, type TagId } from './envelope.js';
+import type { Flight, Outcome } from './flight.js';
+import { type Loaded, runLoader } from './loader-run.js';
+import type { Entry } from './memory-tier.js';
+import { checkTags, freshMs, type Policy } from './policy.js';
+import { encodeValue, type EncodedValue } from './value.js';
+import type { Waiters } from './waiters.js';
+
+/** A holder that died is replaced after this; a living one renews at half of it. */
+const LEASE_MS = 2000;
+/** Without announcements waiters ask again this often, plus up to as much again at random. */
+const POLL_MS = 50;
+
+export interface LoadRequest {
+  readonly flight: Flight;
+  readonly loader: Loader<unknown>;
+  readonly policy: Policy;
+  /** Encoded tags known before the load, `u:` and all. */
+  readonly tags: readonly string[];
+  readonly isStrong: boolean;
+  readonly onWait?: (() => void) | undefined;
+}
+
+/** A loaded value on its way into the store. */
+interface Prepared {
+  readonly encoded: EncodedValue;
+  readonly value: CachedValue;
+  /** How long it is fresh, or why it is not to be stored. */
+  readonly freshMs: number | false;
+  readonly loadMs: number;
+  readonly loaded: Loaded;
+}
+
+interface Lease {
+  readonly slotKey: string;
+  readonly token: string;
+  /** Read before the load began. */
+  readonly ids: readonly TagId[];
+}
+
+type Redis = NonNullable<Backend['redis']>;
+
+/**
+ * Loads of one cache: asks for the lease, runs the loader, fills. A result is stored only under the lease the load began
+ * with and with the ids read before it, so that whatever was invalidated meanwhile, anywhere, never comes back.
+ */
+export class Loads {
+  constructor(
+    private readonly core: CacheCore,
+    private readonly reader: EntryReader,
+    private readonly waiters: Waiters,
+  ) {}
+
+  /** One attempt; `undefined` means that something happened meanwhile and the entry must be read again. */
+  async attempt(request: LoadRequest, found: Found): Promise<Outcome | undefined> {
+    const { flight } = request;
+    const { redis, coherence, clock } = this.core.backend;
+    flight.becomesSlow();
+    if (redis === undefined) return this.#loadIntoMemory(request);
+    if (found.state === 'unavailable' || this.#isJournaled(redis, request)) return this.#loadDuringOutage(request);
+
+    const slotKey = this.core.slotKey(flight.key);
+    const token = randomId();
+    const watch = this.waiters.watch(flight.key);
+    try {
+      const acquired = await this.#acquire(redis, request, found, { slotKey, token });
+      switch (acquired.answer) {
+        case 'granted':
+          return await this.#loadUnderLease(redis, request, { slotKey, token, ids: acquired.ids });
+        case 'entry':
+          return await this.#outcomeOf(acquired.raw, request, acquired.ids);
+        case 'pass':
+          return await this.#loadUnstored(request, 'skipped');
+        case 'unavailable':
+          return await this.#loadDuringOutage(request);
+        case 'held':
+          if (flight.isRefresh) return undefined;
+          if (flight.stale !== undefined) return staleOutcome(flight.stale, 'refreshing');
+          request.onWait?.();
+          await watch.wait(
+            coherence.isTrusted ? clamp(acquired.remainingMs, POLL_MS, LEASE_MS) : POLL_MS * (1 + clock.random()),
+            flight.signal,
+          );
+          return undefined;
+      }
+    } finally {
+      watch.end();
+    }
+  }
+
+  async #acquire(
+    redis: Redis,
+    request: LoadRequest,
+    found: Exclude<Found, { state: 'unavailable' }>,
+    lease: { slotKey: string; token: string },
+  ) {
+    try {
+      for (let idsAreFresh = request.isStrong; ; idsAreFresh = true) {
+        const ids = await this.#idsForLoad(request.tags, found.ids, idsAreFresh);
+        const asked = { token: lease.token, digest: digestOf(ids), leaseMs: LEASE_MS, idsAreFresh };
+        const acquired = await redis.tier.acquire(lease.slotKey, found.seenId, asked);
+        // The running load began with other ids: read ours again, and if they still differ the lease is ours.
+        if (acquired.answer !== 'ids') return { ...acquired, ids };
+      }
+    } catch (error) {
+      if (!isRedisFailure(error)) throw error;
+      // The request may still be carried out later, and nobody would use that lease.
+      redis.tier.abort(lease.slotKey, lease.token, false).catch(ignore);
+      return { answer: 'unavailable' } as const;
+    }
+  }
+
+  async #idsForLoad(tags: readonly string[], known: KnownIds, isFresh: boolean): Promise<readonly TagId[]> {
+    const { tagTable, coherence } = this.core.backend;
+    const mayUseTable = !isFresh && coherence.isTrusted;
+    return Promise.all(
+      [...this.core.reservedTags, ...tags].map(async (tag) => {
+        const id = isFresh ? undefined : (known.get(tag) ?? (mayUseTable ? tagTable.known(tag) : undefined));
+        return { tag, id: id ?? (await tagTable.ensure(tag)) };
+      }),
+    );
+  }
+
+  async #loadUnderLease(redis: Redis, request: LoadRequest, lease: Lease): Promise<Outcome> {
+    const stopRenewing = this.#keepLease(redis, lease);
+    // Awaited, so that the next load need not wait for this lease.
+    const abort = (pass: boolean) => redis.tier.abort(lease.slotKey, lease.token, pass).catch(ignore);
+    let prepared: Prepared;
+    try {
+      prepared = await this.#prepare(request);
+    } catch (error) {
+      stopRenewing();
+      await abort(false);
+      throw error;
+    }
+    try {
+      const stored = await this.#store(redis, request, prepared, lease);
+      if (stored.reason === undefined) return this.#loaded(request, prepared, stored.entry, stored.valueTags);
+      if (stored.reason !== 'refused') await abort(stored.reason !== 'unconfirmed-tags');
+      return this.#unstored(request, prepared, stored.reason, stored.valueTags);
+    } catch (error) {
+      await abort(false);
+      if (!isRedisFailure(error)) throw error;
+      return this.#unstored(request, prepared, 'unavailable');
+    } finally {
+      stopRenewing();
+    }
+  }
+
+  async #store(redis: Redis, request: LoadRequest, prepared: Prepared, lease: Lease) {
+    const tooLarge = prepared.encoded.bytes.length > request.policy.maxValueBytes;
+    if (tooLarge) return { reason: 'too-large' } as const;
+    if (prepared.freshMs === false || prepared.loaded.isSkipped) return { reason: 'skipped' } as const;
+    const valueTags = this.#valueTags(prepared, request);
+    const ids = await this.#withValueTags(request.flight, lease.ids, valueTags);
+    if (ids === undefined) return { reason: 'unconfirmed-tags', valueTags } as const;
+    const { record, entry, lifetimeMs } = this.record(
+      prepared.encoded,
+      prepared.value,
+      ids,
+      { ...prepared, freshMs: prepared.freshMs },
+      request.policy,
+    );
+    const isFilled = await redis.tier.fill(lease.slotKey, lease.token, record, lifetimeMs);
+    return isFilled ? ({ reason: undefined, entry, valueTags } as const) : ({ reason: 'refused', valueTags } as const);
+  }
+
+  /** The stored form of a value that is fresh from now on, and the same entry as this process sees it. */
+  record(
+    encoded: EncodedValue,
+    value: CachedValue,
+    ids: readonly TagId[],
+    times: { freshMs: number; loadMs: number },
+    policy: Policy,
+  ) {
+    const { serverClock, clock, maxTtlMs, coherence, tagTable } = this.core.backend;
+    const id = randomId();
+    const createdAtMs = serverClock.nowMs();
+    const lifetimeMs = Math.min(times.freshMs + policy.graceMs, maxTtlMs);
+    const [namespace, cache, ...tags] = ids as [TagId, TagId, ...TagId[]];
+    const record = encodeEnvelope({
+      id,
+      createdAtMs,
+      freshUntilMs: createdAtMs + times.freshMs,
+      servableUntilMs: createdAtMs + lifetimeMs,
+      loadMs: times.loadMs,
+      namespaceId: namespace.id,
+      cacheId: cache.id,
+      tags,
+      softExpired: false,
+      negative: false,
+      codecName: policy.codec?.name ?? '',
+      value: encoded,
+    });
+    const nowMs = clock.nowMs();
+    const entry: Entry = {
+      id,
+      value,
+      createdAtMs: nowMs,
+      freshUntilMs: nowMs + times.freshMs,
+      servableUntilMs: nowMs + lifetimeMs,
+      hotUntilMs: hotUntil(nowMs + times.freshMs, times.loadMs, policy, nowMs, clock.random()),
+      loadMs: times.loadMs,
+      ids,
+      trust: coherence.trust,
+      verifiedAtVersion: tagTable.version - 1,
+      isOutage: false,
+      bytes: encoded.bytes.length,
+    };
+    return { record, entry, lifetimeMs };
+  }
+
+  /** Tags of the value that were not known before the load. */
+  #valueTags(prepared: Prepared, request: LoadRequest): readonly string[] {
+    const { tags } = request.policy;
+    const derived = typeof tags === 'function' ? tags(prepared.loaded.value) : [];
+    const named = [...derived, ...(prepared.loaded.tags ?? [])];
+    const encoded = checkTags([...new Set(named)]).map((tag) => userTag(tag));
+    return encoded.filter((tag) => !request.tags.includes(tag));
+  }
+
+  /**
+   * The ids of tags that only the value could tell. They are read after the load, so an invalidation while it ran must
+   * be ruled out: everything up to now must have been announced, and no marker of these tags nor a gap seen since.
+   */
+  async #withValueTags(
+    flight: Flight,
+    ids: readonly TagId[],
+    valueTags: readonly string[],
+  ): Promise<readonly TagId[] | undefined> {
+    if (valueTags.length === 0) return ids;
+    const { tagTable, coherence } = this.core.backend;
+    const own = await Promise.all(valueTags.map(async (tag) => ({ tag, id: await tagTable.ensure(tag) })));
+    if (!(await coherence.provenNow())) return undefined;
+    return flight.hasMarkerBefore(flight.markersSeen, valueTags) ? undefined : [...ids, ...own];
+  }
+
+  async #prepare(request: LoadRequest): Promise<Prepared> {
+    const { flight, policy, loader } = request;
+    const { clock, serverClock, maxTtlMs } = this.core.backend;
+    const startedAtMs = clock.nowMs();
+    try {
+      const context = { key: flight.key, signal: flight.signal, previous: flight.stale?.value.take() };
+      const loaded = await runLoader(this.core.slotKey(flight.key), loader, context);
+      const loadMs = clock.nowMs() - startedAtMs;
+      this.core.stats.loads += 1;
+      this.core.stats.recordLoad(loadMs);
+      const encoded = encodeValue(loaded.value, { codec: policy.codec, compressAboveBytes: policy.compressAboveBytes });
+      const value = new CachedValue(encoded, { ...policy, maxValueBytes: Infinity });
+      const limits = { maxTtlMs, nowMs: serverClock.nowMs(), random: clock.random() };
+      return { encoded, value, freshMs: freshMs(policy, loaded.ttl, loaded.value, limits), loadMs, loaded };
+    } catch (error) {
+      this.core.stats.loadErrors += 1;
+      const durationMs = clock.nowMs() - startedAtMs;
+      this.core.backend.events.emit('load', {
+        cache: this.core.name,
+        key: flight.key,
+        durationMs,
+        stored: false,
+        error,
+      });
+      throw error;
+    }
+  }
+
+  /** Redis is away: the source answers, and memory keeps it for as long as an answer may be old anyway. */
+  async #loadDuringOutage(request: LoadRequest): Promise<Outcome> {
+    const { flight, policy } = request;
+    const { clock, maxStalenessMs } = this.core.backend;
+    const trust = { untilMs: clock.nowMs() + maxStalenessMs };
+    const prepared = await this.#prepare(request);
+    const outcome = this.#unstored(request, prepared, 'unavailable');
+    const mayRemember = policy.usesMemory && !flight.isCut && !request.isStrong && prepared.freshMs !== false;
+    if (!mayRemember || prepared.loaded.isSkipped || prepared.encoded.bytes.length > policy.maxValueBytes)
+      return outcome;
+    const tags = [...this.core.reservedTags, ...request.tags, ...this.#valueTags(prepared, request)];
+    const ids = tags.map((tag) => ({ tag, id: '' }));
+    this.core.memory?.set(flight.key, { ...outcome.entry, ids, trust, isOutage: true });
+    return outcome;
+  }
+
+  async #loadUnstored(request: LoadRequest, reason: UnstoredReason): Promise<Outcome> {
+    return this.#unstored(request, await this.#prepare(request), reason);
+  }
+
+  /** Without Redis the memory of this process is the store; an invalidation meanwhile cut the flight. */
+  async #loadIntoMemory(request: LoadRequest): Promise<Outcome> {
+    const { flight, policy } = request;
+    const before = await this.#idsForLoad(request.tags, new Map(), false);
+    const prepared = await this.#prepare(request);
+    if (prepared.freshMs === false || prepared.loaded.isSkipped) return this.#unstored(request, prepared, 'skipped');
+    if (prepared.encoded.bytes.length > policy.maxValueBytes) return this.#unstored(request, prepared, 'too-large');
+    const valueTags = this.#valueTags(prepared, request);
+    const ids = await this.#withValueTags(flight, before, valueTags);
+    if (flight.isCut || ids === undefined) return this.#unstored(request, prepared, 'refused', valueTags);
+    const { entry } = this.record(
+      prepared.encoded,
+      prepared.value,
+      ids,
+      { ...prepared, freshMs: prepared.freshMs },
+      policy,
+    );
+    if (policy.usesMemory) this.core.memory?.set(flight.key, entry);
+    return this.#loaded(request, prepared, entry, valueTags);
+  }
+
+  #loaded(request: LoadRequest, prepared: Prepared, entry: Entry, valueTags: readonly string[]): Outcome {
+    this.#report(request, prepared.loadMs, true);
+    return { entry, source: 'loader', isStored: true, valueTags };
+  }
+
+  #unstored(
+    request: LoadRequest,
+    prepared: Prepared,
+    reason: UnstoredReason,
+    valueTags: readonly string[] = [],
+  ): Outcome {
+    const { name, stats, backend } = this.core;
+    stats.unstored += 1;
+    backend.events.emit('unstored', { cache: name, key: request.flight.key, reason });
+    this.#report(request, prepared.loadMs, false);
+    const times = { freshMs: prepared.freshMs === false ? 0 : prepared.freshMs, loadMs: prepared.loadMs };
+    const none = this.core.reservedTags.map((tag) => ({ tag, id: NO_ID }));
+    const { entry } = this.record(prepared.encoded, prepared.value, none, times, request.policy);
+    return { entry: { ...entry, id: '' }, source: 'loader', isStored: false, valueTags };
+  }
+
+  #report(request: LoadRequest, durationMs: number, stored: boolean): void {
+    this.core.backend.events.emit('load', { cache: this.core.name, key: request.flight.key, durationMs, stored });
+  }
+
+  #keepLease(redis: Redis, { slotKey, token }: Lease): () => void {
+    const timer = setInterval(() => {
+      // A lease that cannot be renewed runs out, and the fill is refused.
+      redis.tier.renew(slotKey, token, LEASE_MS).catch(ignore);
+    }, LEASE_MS / 2);
+    timer.unref();
+    return () => {
+      clearInterval(timer);
+    };
+  }
+
+  /** An invalidation of the key, or of a tag it will have, still waits for Redis: nothing there may be believed. */
+  #isJournaled({ journal }: Redis, request: LoadRequest): boolean {
+    if (journal.queued === 0) return false;
+    if (journal.covers('entry', this.core.slotKey(request.flight.key))) return true;
+    return [...this.core.reservedTags, ...request.tags].some((tag) => journal.covers('tag', tag));
+  }
+
+  async #outcomeOf(raw: Buffer, request: LoadRequest, ids: readonly TagId[]): Promise<Outcome | undefined> {
+    const known: KnownIds = new Map(ids.map(({ tag, id }) => [tag, id]));
+    const found = await this.reader.judge(raw, request.policy, known, request.isStrong);
+    return found.state === 'fresh' ? { entry: found.entry, source: 'l2', isStored: true } : undefined;
+  }
+}
+
+export function staleOutcome(entry: Entry, staleness: Outcome['staleness']): Outcome {
+  return { entry, source: 'l2', staleness, isStored: true };
+}
+
+/** Stands for the ids of an entry that is not stored; no real id looks like it. */
+const NO_ID = '------------';
+
+function digestOf(ids: readonly TagId[]): string {
+  const hash = createHash('sha1');
+  for (const { tag, id } of ids) hash.update(`${tag}=${id};`);
+  return hash.digest('base64url');
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.min(Math.max(value, least), most);
+}
+
+function ignore(): void {}

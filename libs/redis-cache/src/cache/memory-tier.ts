@@ -1,0 +1,90 @@
+import { LRUCache } from 'lru-cache';
+import type { CachedValue } from './cached-value.js';
+import type { Trust } from './coherence.js';
+import type { TagId } from './envelope.js';
+
+/** An entry as this process knows it; instants are on the monotonic clock. */
+export interface Entry {
+  /** Id of the stored entry; '' for one that is not in Redis. */
+  readonly id: string;
+  readonly value: CachedValue;
+  readonly createdAtMs: number;
+  readonly freshUntilMs: number;
+  readonly servableUntilMs: number;
+  /** Until then a copy in memory answers without further thought: fresh, not due for early refresh, within `l1.ttl`. */
+  readonly hotUntilMs: number;
+  readonly loadMs: number;
+  /** Ids of namespace, cache and tags that must still be current. */
+  readonly ids: readonly TagId[];
+  /** What ends the right to answer from memory without asking Redis. */
+  readonly trust: Trust;
+  /** The version of the tag table at which `ids` were last found current. */
+  verifiedAtVersion: number;
+  /** Loaded while Redis was away: its ids are unknown, and it lives no longer than `trust` says. */
+  readonly isOutage: boolean;
+  readonly bytes: number;
+}
+
+export interface MemoryLimits {
+  maxEntries: number;
+  maxBytes: number;
+}
+
+/** What one entry costs beside its payload, and how much larger a decoded object is than its JSON, both estimated. */
+const ENTRY_OVERHEAD_BYTES = 512;
+const DECODED_FACTOR = 2;
+
+/** The entries of one cache in this process (L1): bounded by number and by estimated bytes, least recently used first out. */
+export class MemoryTier {
+  readonly #entries: LRUCache<string, Entry>;
+  #outageEntries = 0;
+
+  constructor(limits: MemoryLimits, onEviction: (key: string) => void) {
+    this.#entries = new LRUCache<string, Entry>({
+      max: limits.maxEntries,
+      maxSize: limits.maxBytes,
+      sizeCalculation: (entry) => ENTRY_OVERHEAD_BYTES + entry.bytes * DECODED_FACTOR,
+      dispose: (entry, key, reason) => {
+        if (entry.isOutage) this.#outageEntries -= 1;
+        if (reason === 'evict') onEviction(key);
+      },
+    });
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get bytes(): number {
+    return this.#entries.calculatedSize;
+  }
+
+  get(key: string): Entry | undefined {
+    return this.#entries.get(key);
+  }
+
+  set(key: string, entry: Entry): void {
+    if (entry.isOutage) this.#outageEntries += 1;
+    this.#entries.set(key, entry);
+  }
+
+  keys(): Iterable<string> {
+    return this.#entries.keys();
+  }
+
+  delete(key: string): void {
+    this.#entries.delete(key);
+  }
+
+  clear(): void {
+    this.#entries.clear();
+  }
+
+  /** Entries loaded during an outage carry tag names but no ids to compare: an invalidated tag removes them. */
+  deleteOutageEntries(tag: string): void {
+    if (this.#outageEntries === 0) return;
+    for (const [key, entry] of this.#entries.entries()) {
+      if (entry.isOutage && entry.ids.some((known) => known.tag === tag)) this.#entries.delete(key);
+    }
+  }
+}

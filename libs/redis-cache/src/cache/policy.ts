@@ -1,0 +1,222 @@
+import { inspect } from 'node:util';
+import { InvalidArgumentError, InvalidOptionsError } from '../errors.js';
+import { unknownName } from '../nearest.js';
+import { toMs, toMsOrZero, type Duration } from '../time.js';
+import type { CallOptions, EntryOptions, Tags, Ttl } from './entry-options.js';
+import { encodeTag } from './key.js';
+import { DEFAULT_COMPRESS_ABOVE_BYTES } from './compression.js';
+import type { Codec } from './value.js';
+
+/** Entry options with every default filled in and every duration in milliseconds. */
+export interface Policy {
+  readonly ttl: Ttl;
+  readonly graceMs: number;
+  readonly refresh: 'background' | 'wait';
+  readonly softTimeoutMs: number | undefined;
+  readonly hardTimeoutMs: number;
+  readonly negativeTtlMs: number | false;
+  readonly jitter: number;
+  /** Beta of XFetch; 0 is off. */
+  readonly earlyBeta: number;
+  readonly tags: Tags;
+  readonly usesMemory: boolean;
+  readonly memoryTtlMs: number;
+  readonly codec: Codec | undefined;
+  readonly compressAboveBytes: number;
+  readonly maxValueBytes: number;
+  readonly copies: boolean;
+}
+
+export const DEFAULT_MAX_TTL_MS = 30 * 24 * 60 * 60 * 1000;
+const DEFAULT_NEGATIVE_TTL_MS = 60_000;
+const MAX_TAGS = 64;
+
+export const DEFAULT_POLICY: Policy = {
+  ttl: 5 * 60 * 1000,
+  graceMs: 0,
+  refresh: 'background',
+  softTimeoutMs: undefined,
+  hardTimeoutMs: 30_000,
+  negativeTtlMs: DEFAULT_NEGATIVE_TTL_MS,
+  jitter: 0,
+  earlyBeta: 0,
+  tags: [],
+  usesMemory: true,
+  memoryTtlMs: Infinity,
+  codec: undefined,
+  compressAboveBytes: DEFAULT_COMPRESS_ABOVE_BYTES,
+  maxValueBytes: 4 * 1024 * 1024,
+  copies: false,
+};
+
+type Reader<Name extends keyof CallOptions> = (
+  value: NonNullable<CallOptions[Name]>,
+  maxTtlMs: number,
+  context: { entry: Partial<Record<keyof Policy, unknown>> },
+) => void;
+
+/** One reader per option: checks it and says what it means in the policy. */
+const READERS: { readonly [Name in keyof CallOptions]-?: Reader<Name> } = {
+  ttl: (ttl, maxTtlMs, { entry }) => {
+    if (typeof ttl !== 'function') ttlMs(ttl, maxTtlMs, Date.now());
+    entry.ttl = ttl;
+  },
+  grace: (grace, _maxTtlMs, { entry }) => {
+    entry.graceMs = toMsOrZero(grace, 'grace');
+  },
+  refresh: (refresh, _maxTtlMs, { entry }) => {
+    oneOf('refresh', refresh, ['background', 'wait']);
+    entry.refresh = refresh;
+  },
+  softTimeout: (timeout, _maxTtlMs, { entry }) => {
+    entry.softTimeoutMs = toMs(timeout, 'softTimeout');
+    entry.refresh ??= 'wait';
+  },
+  hardTimeout: (timeout, _maxTtlMs, { entry }) => {
+    entry.hardTimeoutMs = toMs(timeout, 'hardTimeout');
+  },
+  negativeTtl: (ttl, maxTtlMs, { entry }) => {
+    entry.negativeTtlMs = ttl === false ? false : boundedTtl(toMs(ttl, 'negativeTtl'), maxTtlMs, 'negativeTtl');
+  },
+  jitter: (jitter, _maxTtlMs, { entry }) => {
+    if (!(typeof jitter === 'number' && jitter >= 0 && jitter <= 0.5)) {
+      throw new InvalidArgumentError(`jitter is ${inspect(jitter)}. It must be a share between 0 and 0.5.`);
+    }
+    entry.jitter = jitter;
+  },
+  earlyRefresh: (early, _maxTtlMs, { entry }) => {
+    if (typeof early !== 'boolean' && !(typeof early === 'number' && early > 0 && Number.isFinite(early))) {
+      throw new InvalidArgumentError(`earlyRefresh is ${inspect(early)}. It must be true, false or a beta above 0.`);
+    }
+    entry.earlyBeta = Number(early);
+  },
+  tags: (tags, _maxTtlMs, { entry }) => {
+    if (typeof tags !== 'function') checkTags(tags);
+    entry.tags = tags;
+  },
+  l1: (l1, _maxTtlMs, { entry }) => {
+    if (typeof l1 !== 'boolean' && (typeof l1 !== 'object' || l1 === null)) {
+      throw new InvalidArgumentError(`l1 is ${inspect(l1)}. It must be true, false or { ttl }.`);
+    }
+    entry.usesMemory = l1 !== false;
+    entry.memoryTtlMs = typeof l1 === 'object' ? toMs(l1.ttl, 'l1.ttl') : Infinity;
+  },
+  codec: (codec, _maxTtlMs, { entry }) => {
+    if (
+      !/^[a-z0-9-]{1,32}$/.test(codec.name) ||
+      typeof codec.encode !== 'function' ||
+      typeof codec.decode !== 'function'
+    ) {
+      throw new InvalidArgumentError('codec must have a name of 1 to 32 characters a-z 0-9 -, and encode and decode.');
+    }
+    entry.codec = codec;
+  },
+  compress: (compress, _maxTtlMs, { entry }) => {
+    entry.compressAboveBytes =
+      compress === false ? Infinity : wholeNumber('compress.aboveBytes', compress.aboveBytes, 0);
+  },
+  maxValueBytes: (bytes, _maxTtlMs, { entry }) => {
+    entry.maxValueBytes = wholeNumber('maxValueBytes', bytes, 1);
+  },
+  values: (values, _maxTtlMs, { entry }) => {
+    oneOf('values', values, ['frozen', 'copy']);
+    entry.copies = values === 'copy';
+  },
+  bypass: (bypass) => {
+    oneOf('bypass', bypass, [true, false]);
+  },
+  consistency: (consistency) => {
+    oneOf('consistency', consistency, ['bounded', 'strong']);
+  },
+};
+
+const CALL_ONLY: readonly string[] = ['bypass', 'consistency'];
+export const ENTRY_OPTION_NAMES = Object.keys(READERS).filter((name) => !CALL_ONLY.includes(name));
+
+/**
+ * `base` with `options` on top.
+ *
+ * @throws InvalidOptionsError naming every wrong or unknown option of `options`; `subject` says where they stand.
+ */
+export function resolvePolicy(
+  base: Policy,
+  options: EntryOptions<never> | CallOptions<never> | undefined,
+  maxTtlMs: number,
+  subject = 'Cache options',
+  isCall = false,
+): Policy {
+  if (options === undefined) return base;
+  const entry: Partial<Record<keyof Policy, unknown>> = {};
+  const problems: string[] = [];
+  const allowed = isCall ? Object.keys(READERS) : ENTRY_OPTION_NAMES;
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue;
+    if (!allowed.includes(name)) {
+      problems.push(unknownName(name, allowed));
+      continue;
+    }
+    try {
+      (
+        READERS[name as keyof CallOptions] as (
+          value: unknown,
+          maxTtlMs: number,
+          context: { entry: typeof entry },
+        ) => void
+      )(value, maxTtlMs, { entry });
+    } catch (error) {
+      problems.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+  if (problems.length > 0) throw new InvalidOptionsError(subject, problems);
+  return { ...base, ...(entry as Partial<Policy>) };
+}
+
+/** Milliseconds a value stays fresh from `nowMs` (server time) on. @throws InvalidArgumentError for an unusable ttl. */
+export function freshMs(
+  policy: Policy,
+  ttl: Ttl | undefined,
+  value: unknown,
+  limits: { maxTtlMs: number; nowMs: number; random: number },
+): number | false {
+  const given = ttl ?? policy.ttl;
+  const ms = ttlMs(typeof given === 'function' ? given(value) : given, limits.maxTtlMs, limits.nowMs);
+  const isNegative = value === null || value === undefined;
+  if (isNegative && policy.negativeTtlMs === false) return false;
+  const base =
+    isNegative && policy.negativeTtlMs !== false && ttl === undefined ? Math.min(ms, policy.negativeTtlMs) : ms;
+  return Math.max(1, base * (1 - policy.jitter * limits.random));
+}
+
+export function checkTags(tags: readonly string[]): readonly string[] {
+  if (!Array.isArray(tags)) throw new InvalidArgumentError(`tags is ${inspect(tags)}. It must be an array of strings.`);
+  if (tags.length > MAX_TAGS)
+    throw new InvalidArgumentError(`tags has ${tags.length} items; at most ${MAX_TAGS} are allowed.`);
+  const encoded = (tags as readonly string[]).map((tag) => encodeTag(tag));
+  const duplicate = encoded.findIndex((tag, index) => encoded.indexOf(tag) !== index);
+  if (duplicate !== -1) throw new InvalidArgumentError(`tags holds "${tags[duplicate]}" twice. Name each tag once.`);
+  return encoded;
+}
+
+function ttlMs(ttl: Duration | Date, maxTtlMs: number, nowMs: number): number {
+  if (!(ttl instanceof Date)) return boundedTtl(toMs(ttl, 'ttl'), maxTtlMs, 'ttl');
+  const ms = ttl.getTime() - nowMs;
+  if (!(ms > 0)) throw new InvalidArgumentError(`ttl is ${inspect(ttl)}, which is not in the future.`);
+  return boundedTtl(ms, maxTtlMs, 'ttl');
+}
+
+function boundedTtl(ms: number, maxTtlMs: number, name: string): number {
+  if (ms > maxTtlMs) throw new InvalidArgumentError(`${name} is ${ms} ms, beyond the ${maxTtlMs} ms of maxTtl.`);
+  return ms;
+}
+
+function oneOf<T>(name: string, value: T, allowed: readonly T[]): void {
+  if (!allowed.includes(value))
+    throw new InvalidArgumentError(`${name} is ${inspect(value)}. Allowed: ${allowed.join(', ')}.`);
+}
+
+function wholeNumber(name: string, value: number, least: number): number {
+  if (!Number.isInteger(value) || value < least) {
+    throw new InvalidArgumentError(`${name} is ${inspect(value)}. It must be a whole number of at least ${least}.`);
+  }
+  return value;
+}

@@ -1,0 +1,285 @@
+import { LRUCache } from 'lru-cache';
+import type { MissReason } from '../events.js';
+import type { CacheCore } from './backend.js';
+import type { CoherentCache } from './coherence.js';
+import type { Loader } from './entry-options.js';
+import { EntryReader, type Found } from './entry-reader.js';
+import { Flight, type Outcome } from './flight.js';
+import { refuseRecursion } from './loader-run.js';
+import { type LoadRequest, Loads, staleOutcome } from './loads.js';
+import type { Entry } from './memory-tier.js';
+import type { Policy } from './policy.js';
+import { Waiters } from './waiters.js';
+
+/** After a failed refresh the stale value is answered without another attempt for this long. */
+const REFRESH_BACKOFF_MS = 5000;
+
+export interface ReadRequest {
+  readonly key: string;
+  readonly policy: Policy;
+  readonly loader: Loader<unknown>;
+  /** Encoded tags known before the load. */
+  readonly tags: readonly string[];
+  readonly isStrong: boolean;
+  /** Called when the answer depends on a load that somebody else has begun. */
+  readonly onWait?: (() => void) | undefined;
+}
+
+/** An outcome, and whether another caller's flight brought it. */
+export type Arrival = Outcome & { readonly isShared: boolean };
+
+/**
+ * The one road on which values are read: memory, then single flight, then Redis, then lease, loader and fill. Fails
+ * open: whatever Redis does, the loader's answer reaches the caller within the caller's time.
+ */
+export class ReadRoad implements CoherentCache {
+  readonly #reader: EntryReader;
+  readonly #waiters = new Waiters();
+  readonly #loads: Loads;
+  /** Flights that may be joined, and refreshes, by key. */
+  readonly #flights = new Map<string, Flight>();
+  readonly #refreshes = new Map<string, Flight>();
+  /** Every flight under way, with the tags it knows, to be told of invalidated ones. */
+  readonly #airborne = new Map<Flight, readonly string[]>();
+  readonly #backoffUntilMs = new LRUCache<string, number>({ max: 1000 });
+
+  constructor(private readonly core: CacheCore) {
+    this.#reader = new EntryReader(core);
+    this.#loads = new Loads(core, this.#reader, this.#waiters);
+  }
+
+  get loads(): Loads {
+    return this.#loads;
+  }
+
+  /** The copy in memory that answers at once, if there is one. This is the hot path: no promise, no allocation. */
+  hot(key: string): Entry | undefined {
+    const entry = this.core.memory?.get(key);
+    if (entry === undefined) return undefined;
+    const nowMs = this.core.backend.clock.nowMs();
+    return nowMs < entry.hotUntilMs && this.#mayAnswer(entry, nowMs) ? entry : undefined;
+  }
+
+  /** The entry as it is now, without a load. */
+  async find(
+    key: string,
+    policy: Policy,
+    isStrong: boolean,
+  ): Promise<{ entry: Entry; source: 'l1' | 'l2'; isStale: boolean } | MissReason> {
+    const remembered = isStrong || !policy.usesMemory ? undefined : this.#remembered(key);
+    if (remembered !== undefined) return { ...remembered, source: 'l1' };
+    const found = await this.#reader.read(key, policy, { tags: [], isStrong });
+    if (found.state === 'unavailable') return 'unavailable';
+    if (found.state === 'none') return found.reason;
+    return {
+      entry: found.entry,
+      source: this.core.backend.redis === undefined ? 'l1' : 'l2',
+      isStale: found.state === 'stale',
+    };
+  }
+
+  /** A value, from wherever it is nearest. Rejects with what the loader threw, or with our error for the caller. */
+  async enter(request: ReadRequest): Promise<Arrival> {
+    const { key, policy } = request;
+    refuseRecursion(this.core.slotKey(key), key);
+    for (;;) {
+      const known = this.#answerFromMemory(request);
+      if (known !== undefined) return { ...known, isShared: false };
+      const running = request.isStrong ? undefined : this.#joinable(key);
+      const flight = running ?? this.#launch(request);
+      if (running !== undefined) request.onWait?.();
+      const seenWhenJoined = flight.markersSeen;
+      const outcome = await flight.join(policy);
+      const { valueTags } = outcome;
+      const isOld = valueTags !== undefined && seenWhenJoined > 0 && flight.hasMarkerBefore(seenWhenJoined, valueTags);
+      if (!isOld) return { ...outcome, isShared: running !== undefined };
+    }
+  }
+
+  keyChanged(key: string, kind: 'e' | 'xe' | 'w'): void {
+    if (kind !== 'w') {
+      this.core.memory?.delete(key);
+      this.#reader.overtake(key);
+      this.#cut(this.#flights, key);
+      this.#cut(this.#refreshes, key);
+    }
+    this.#waiters.wake(key);
+  }
+
+  /** Forgets what matches, in every stage. */
+  cutWhere(matches: (key: string) => boolean): void {
+    const keys = [...(this.core.memory?.keys() ?? []), ...[...this.#airborne.keys()].map(({ key }) => key)];
+    for (const key of keys) if (matches(key)) this.keyChanged(key, 'xe');
+    this.#reader.overtakeAll();
+  }
+
+  tagInvalidated(tag: string): void {
+    this.core.memory?.deleteOutageEntries(tag);
+    if (this.core.reservedTags.includes(tag)) this.#reader.overtakeAll();
+    for (const [flight, tags] of this.#airborne) {
+      flight.noteMarker(tag);
+      if (tags.includes(tag)) this.#cutFlight(flight);
+    }
+  }
+
+  everythingChanged(): void {
+    this.core.memory?.clear();
+    this.#reader.overtakeAll();
+    for (const flight of [...this.#airborne.keys()]) {
+      flight.noteGap();
+      this.#cutFlight(flight);
+    }
+    this.#waiters.wakeAll();
+  }
+
+  #mayAnswer(entry: Entry, nowMs: number): boolean {
+    if (nowMs >= entry.trust.untilMs) return false;
+    const { tagTable } = this.core.backend;
+    if (entry.isOutage || entry.verifiedAtVersion === tagTable.version) return true;
+    if (!this.#reader.areKnownCurrent(entry.ids)) return false;
+    entry.verifiedAtVersion = tagTable.version;
+    return true;
+  }
+
+  #remembered(key: string): { entry: Entry; isStale: boolean } | undefined {
+    const entry = this.core.memory?.get(key);
+    if (entry === undefined) return undefined;
+    const nowMs = this.core.backend.clock.nowMs();
+    if (nowMs >= entry.servableUntilMs || !this.#mayAnswer(entry, nowMs)) return undefined;
+    return { entry, isStale: nowMs >= entry.freshUntilMs };
+  }
+
+  #answerFromMemory(request: ReadRequest): Outcome | undefined {
+    const { key, policy, isStrong } = request;
+    if (isStrong || !policy.usesMemory) return undefined;
+    const remembered = this.#remembered(key);
+    if (remembered === undefined) return undefined;
+    const { entry, isStale } = remembered;
+    const nowMs = this.core.backend.clock.nowMs();
+    if (!isStale) {
+      if (nowMs < entry.hotUntilMs) return { entry, source: 'l1', isStored: true };
+      // Fresh but no longer hot: due for an early refresh, or this process has kept its copy long enough.
+      if (policy.earlyBeta === 0) return undefined;
+      this.#refresh(request, entry);
+      return { entry, source: 'l1', isStored: true };
+    }
+    if (policy.refresh === 'wait' && !this.#isBackingOff(key)) return undefined;
+    this.#refresh(request, entry);
+    return { ...staleOutcome(entry, 'refreshing'), source: 'l1' };
+  }
+
+  /** A flight whose callers have all given up is ending with an abort: nobody else should get that. */
+  #joinable(key: string): Flight | undefined {
+    const flight = this.#flights.get(key);
+    return flight?.isAbandoned === true ? undefined : flight;
+  }
+
+  #launch(request: ReadRequest): Flight {
+    const flight = new Flight(request.key);
+    if (!request.isStrong) this.#flights.set(request.key, flight);
+    void this.#fly(flight, request, this.#flights);
+    return flight;
+  }
+
+  /** Loads in the background, once at a time per key in this process and in the fleet. */
+  #refresh(request: ReadRequest, replaced: Entry): void {
+    const { key, policy } = request;
+    if (this.#refreshes.has(key) || this.#flights.has(key) || this.#isBackingOff(key)) return;
+    const flight = new Flight(key, replaced);
+    this.#refreshes.set(key, flight);
+    const timer = flight.abortAfter(policy.hardTimeoutMs);
+    void this.#fly(flight, request, this.#refreshes).finally(() => {
+      clearTimeout(timer);
+    });
+  }
+
+  async #fly(flight: Flight, request: ReadRequest, flights: Map<string, Flight>): Promise<void> {
+    this.#airborne.set(flight, [...this.core.reservedTags, ...request.tags]);
+    try {
+      const outcome = await this.#obtain(flight, request);
+      if (outcome !== undefined) flight.land(outcome);
+    } catch (error) {
+      flight.crash(error);
+    } finally {
+      this.#airborne.delete(flight);
+      if (flights.get(flight.key) === flight) flights.delete(flight.key);
+    }
+  }
+
+  /** `undefined` only for a refresh that turned out to be needless: another process does it, or has done it. */
+  async #obtain(flight: Flight, request: ReadRequest): Promise<Outcome | undefined> {
+    const load: LoadRequest = { ...request, flight };
+    for (;;) {
+      const found = await this.#reader.read(request.key, request.policy, {
+        tags: request.tags,
+        isStrong: request.isStrong,
+      });
+      if (found.state === 'fresh' && found.entry.id !== flight.replaced?.id) {
+        if (this.#isDueEarly(found.entry, request.policy)) this.#refreshAfter(flight, request, found.entry);
+        return { entry: found.entry, source: 'l2', isStored: true };
+      }
+      if (found.state === 'stale') {
+        flight.stale = found.entry;
+        flight.staleReadAtMs = this.core.backend.clock.nowMs();
+        if (!flight.isRefresh && (request.policy.refresh === 'background' || this.#isBackingOff(request.key))) {
+          this.#refreshAfter(flight, request, found.entry);
+          return staleOutcome(found.entry, 'refreshing');
+        }
+      }
+      const outcome = await this.#attempt(load, found);
+      if (outcome !== undefined || flight.isRefresh) return outcome;
+      if (flight.isAbandoned) throw new Error('Nobody waits for this load any more.');
+    }
+  }
+
+  async #attempt(load: LoadRequest, found: Found): Promise<Outcome | undefined> {
+    try {
+      return await this.#loads.attempt(load, found);
+    } catch (error) {
+      const { flight } = load;
+      if (flight.stale === undefined && !flight.isRefresh) throw error;
+      this.#backoffUntilMs.set(flight.key, this.core.backend.clock.nowMs() + REFRESH_BACKOFF_MS);
+      if (flight.stale === undefined || !(await this.#isStillServable(load))) throw error;
+      return staleOutcome(flight.stale, 'error');
+    }
+  }
+
+  /** An invalidated value is never answered as stale: the one in hand must still be what Redis holds. */
+  async #isStillServable(load: LoadRequest): Promise<boolean> {
+    const { flight, policy, tags } = load;
+    const { clock, maxStalenessMs, redis } = this.core.backend;
+    const found = await this.#reader.read(flight.key, policy, { tags, isStrong: redis !== undefined });
+    if (found.state === 'fresh' || found.state === 'stale') {
+      flight.stale = found.entry;
+      return true;
+    }
+    return found.state === 'unavailable' && !flight.isCut && clock.nowMs() < flight.staleReadAtMs + maxStalenessMs;
+  }
+
+  /** The refresh begins when this flight has left its place. */
+  #refreshAfter(flight: Flight, request: ReadRequest, replaced: Entry): void {
+    if (this.#flights.get(request.key) === flight) this.#flights.delete(request.key);
+    this.#refresh(request, replaced);
+  }
+
+  #isDueEarly(entry: Entry, policy: Policy): boolean {
+    return policy.earlyBeta > 0 && this.core.backend.clock.nowMs() >= entry.hotUntilMs;
+  }
+
+  #isBackingOff(key: string): boolean {
+    const untilMs = this.#backoffUntilMs.get(key);
+    return untilMs !== undefined && this.core.backend.clock.nowMs() < untilMs;
+  }
+
+  #cut(flights: Map<string, Flight>, key: string): void {
+    const flight = flights.get(key);
+    if (flight !== undefined) this.#cutFlight(flight);
+  }
+
+  /** Who waits keeps waiting; whoever comes now never joins. */
+  #cutFlight(flight: Flight): void {
+    flight.isCut = true;
+    const flights = flight.isRefresh ? this.#refreshes : this.#flights;
+    if (flights.get(flight.key) === flight) flights.delete(flight.key);
+  }
+}

@@ -1,0 +1,252 @@
+import type { Keyspace } from '../redis/keyspace.js';
+import type { MergedReads } from '../redis/merged-reads.js';
+import type { RedisConnection } from '../redis/redis-connection.js';
+import { Script } from '../redis/script.js';
+import { randomId } from './envelope.js';
+import type { TagIds } from './tag-table.js';
+
+/** How long a load whose result is not stored tells the fleet not to queue up behind the next one. */
+const PASS_MS = 1000;
+
+/**
+ * Asks for the right to load. One script, so that of all processes that saw the same entry one is granted.
+ * KEYS entry, lease. ARGV id of the entry seen ('' for none), token, digest of the tag ids the load begins with, lease
+ * in ms, '1' when those ids were read from Redis for this call.
+ * Reply: {'entry', value} a newer one is there; {'granted'}; {'pass'} load without storing; {'held', remaining ms};
+ * {'ids'} the running load began with other ids, read yours again. The lease keeps the id seen for `fill` to compare.
+ */
+const ACQUIRE = new Script(
+  'acquire',
+  2,
+  `local seen = ARGV[1]
+local stored = redis.call('GETRANGE', KEYS[1], 4, 15)
+if stored ~= seen then
+  if stored ~= '' then return {'entry', redis.call('GET', KEYS[1])} end
+  seen = ''
+end
+local lease = redis.call('GET', KEYS[2])
+if lease == 'pass' then return {'pass'} end
+if lease and string.match(lease, '|([^|]*)|') == ARGV[3] then return {'held', redis.call('PTTL', KEYS[2])} end
+if lease and ARGV[5] == '0' then return {'ids'} end
+redis.call('SET', KEYS[2], ARGV[2] .. '|' .. ARGV[3] .. '|' .. seen, 'PX', ARGV[4])
+return {'granted'}`,
+);
+
+/**
+ * Stores the result of a load if nothing happened since it began. One script: between a check and a write of its own an
+ * invalidation could slip in. KEYS entry, lease. ARGV token, record, lifetime in ms. Reply 1 stored, 0 refused.
+ */
+const FILL = new Script(
+  'fill',
+  2,
+  `local lease = redis.call('GET', KEYS[2])
+local own = ARGV[1] .. '|'
+if not lease or string.sub(lease, 1, #own) ~= own then return 0 end
+redis.call('DEL', KEYS[2])
+if redis.call('GETRANGE', KEYS[1], 4, 15) ~= string.match(lease, '|[^|]*|(.*)$') then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1`,
+);
+
+/** Keeps a lease. Compare and extend in one step, or another's lease would be extended. KEYS lease. ARGV token, ms. */
+const RENEW = new Script(
+  'renew',
+  1,
+  `local lease = redis.call('GET', KEYS[1])
+local own = ARGV[1] .. '|'
+if not lease or string.sub(lease, 1, #own) ~= own then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])`,
+);
+
+/**
+ * Ends a load that stores nothing: the lease goes (or says `pass` for a while) and the wake marker tells the waiters.
+ * One script, so that only the holder does it. KEYS lease, wake. ARGV token, ms of `pass` or 0.
+ */
+const ABORT = new Script(
+  'abort',
+  2,
+  `local lease = redis.call('GET', KEYS[1])
+local own = ARGV[1] .. '|'
+if not lease or string.sub(lease, 1, #own) ~= own then return 0 end
+if ARGV[2] == '0' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], 'pass', 'PX', ARGV[2]) end
+redis.call('SET', KEYS[2], '')
+redis.call('DEL', KEYS[2])
+return 1`,
+);
+
+/**
+ * Removes an entry and cancels the running load. One script: the load must not fill in between. The marker is set and
+ * deleted so that invalidating a missing key is announced too. Made of deletes, it works when Redis is out of memory.
+ * KEYS entry, lease, marker. Reply: 1 when there was an entry.
+ */
+const INVALIDATE = new Script(
+  'invalidate',
+  3,
+  `#!lua flags=allow-oom
+local removed = redis.call('UNLINK', KEYS[1])
+redis.call('DEL', KEYS[2])
+redis.call('SET', KEYS[3], '')
+redis.call('DEL', KEYS[3])
+return removed`,
+);
+
+/**
+ * Stores an explicit value and cancels the running load, unless the caller has given up by now: a late write would undo
+ * a later delete. KEYS entry, lease, marker. ARGV record, lifetime in ms, last instant in server ms. Reply 1 or 0.
+ */
+const PUT = new Script(
+  'put',
+  3,
+  `local time = redis.call('TIME')
+if time[1] * 1000 + time[2] / 1000 > tonumber(ARGV[3]) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+redis.call('DEL', KEYS[2])
+redis.call('SET', KEYS[3], '')
+redis.call('DEL', KEYS[3])
+return 1`,
+);
+
+/**
+ * Makes an entry stale without removing it and cancels the running load: sets the soft-expired flag of the envelope.
+ * One script, since reading and writing back would lose a newer entry. KEYS entry, lease, marker. Reply 1 or 0.
+ */
+const EXPIRE = new Script(
+  'expire',
+  3,
+  `redis.call('DEL', KEYS[2])
+local head = redis.call('GETRANGE', KEYS[1], 0, 3)
+local found = 0
+if string.sub(head, 1, 3) == 'RC1' then
+  found = 1
+  local flags = string.byte(head, 4)
+  if bit.band(flags, 16) == 0 then redis.call('SETRANGE', KEYS[1], 3, string.char(flags + 16)) end
+end
+redis.call('SET', KEYS[3], '')
+redis.call('DEL', KEYS[3])
+return found`,
+);
+
+/** Invalidates all entries of a tag: its id goes, and the marker says so. KEYS id, marker. Works out of memory. */
+const INVALIDATE_TAG = new Script(
+  'invalidateTag',
+  2,
+  `#!lua flags=allow-oom
+redis.call('UNLINK', KEYS[1])
+redis.call('SET', KEYS[2], '')
+redis.call('DEL', KEYS[2])
+return 1`,
+);
+
+/**
+ * The id of a tag, created when missing, its lifetime renewed below half. One script, or two creators would disagree.
+ * KEYS id. ARGV new id, lifetime in ms or 0 for none.
+ */
+const ENSURE_TAG = new Script(
+  'ensureTag',
+  1,
+  `local id = redis.call('GET', KEYS[1])
+local lifetime = tonumber(ARGV[2])
+if id then
+  if lifetime > 0 and redis.call('PTTL', KEYS[1]) < lifetime / 2 then redis.call('PEXPIRE', KEYS[1], lifetime) end
+  return id
+end
+if lifetime > 0 then redis.call('SET', KEYS[1], ARGV[1], 'PX', lifetime) else redis.call('SET', KEYS[1], ARGV[1]) end
+return ARGV[1]`,
+);
+
+export type Acquired =
+  | { answer: 'entry'; raw: Buffer }
+  | { answer: 'granted' }
+  | { answer: 'pass' }
+  | { answer: 'held'; remainingMs: number }
+  | { answer: 'ids' };
+
+/**
+ * What is stored in Redis (L2): one method per script, keys in, replies out. Every method rejects with
+ * `RedisUnavailableError` or `RedisRefusedError`; nothing here decides what that means.
+ */
+export class RedisTier implements TagIds {
+  constructor(
+    private readonly connection: RedisConnection,
+    private readonly reads: MergedReads,
+    private readonly keyspace: Keyspace,
+    /** No entry outlives it, so neither need an id. */
+    private readonly maxTtlMs: number,
+  ) {}
+
+  get(slotKey: string): Promise<Buffer | null> {
+    return this.reads.get(this.keyspace.of('e', slotKey));
+  }
+
+  async acquire(
+    slotKey: string,
+    seenId: Buffer,
+    lease: { token: string; digest: string; leaseMs: number; idsAreFresh: boolean },
+  ): Promise<Acquired> {
+    const keys = this.keyspace.entryKeys(slotKey).slice(0, 2);
+    const args = [seenId, lease.token, lease.digest, Math.ceil(lease.leaseMs), lease.idsAreFresh ? '1' : '0'];
+    const [answer, detail] = (await this.connection.run('data', ACQUIRE, [...keys, ...args])) as [Buffer, unknown];
+    const name = answer.toString('latin1') as Acquired['answer'];
+    if (name === 'entry') return { answer: name, raw: detail as Buffer };
+    if (name === 'held') return { answer: name, remainingMs: Math.max(0, Number(detail)) };
+    return { answer: name };
+  }
+
+  async fill(slotKey: string, token: string, record: Buffer, lifetimeMs: number): Promise<boolean> {
+    const [entry, lease] = this.keyspace.entryKeys(slotKey);
+    return (await this.connection.run('data', FILL, [entry, lease, token, record, Math.ceil(lifetimeMs)])) === 1;
+  }
+
+  async renew(slotKey: string, token: string, leaseMs: number): Promise<boolean> {
+    return (await this.connection.run('data', RENEW, [this.keyspace.of('l', slotKey), token, leaseMs])) === 1;
+  }
+
+  async abort(slotKey: string, token: string, pass: boolean): Promise<void> {
+    const [, lease, , wake] = this.keyspace.entryKeys(slotKey);
+    await this.connection.run('data', ABORT, [lease, wake, token, pass ? PASS_MS : 0]);
+  }
+
+  /** `false` when Redis found that the caller must have given up: nothing was stored then. */
+  async put(slotKey: string, record: Buffer, lifetimeMs: number, notAfterMs: number): Promise<boolean> {
+    const [entry, lease, marker] = this.keyspace.entryKeys(slotKey);
+    const args = [record, Math.ceil(lifetimeMs), notAfterMs.toFixed(3)];
+    return (await this.connection.run('control', PUT, [entry, lease, marker, ...args])) === 1;
+  }
+
+  async expire(slotKey: string): Promise<boolean> {
+    return (await this.connection.run('control', EXPIRE, this.keyspace.entryKeys(slotKey).slice(0, 3))) === 1;
+  }
+
+  async invalidate(slotKey: string): Promise<boolean> {
+    return (await this.connection.run('control', INVALIDATE, this.keyspace.entryKeys(slotKey).slice(0, 3))) === 1;
+  }
+
+  async invalidateTag(tag: string): Promise<void> {
+    await this.connection.run('control', INVALIDATE_TAG, this.keyspace.tagKeys(tag));
+  }
+
+  /** For the journal: both kinds of invalidation while the breaker is still open. */
+  async replay(item: { kind: 'entry' | 'tag'; name: string }): Promise<void> {
+    if (item.kind === 'tag') await this.connection.recoverWith(INVALIDATE_TAG, this.keyspace.tagKeys(item.name));
+    else await this.connection.recoverWith(INVALIDATE, this.keyspace.entryKeys(item.name).slice(0, 3));
+  }
+
+  async read(tag: string): Promise<string | undefined> {
+    return (await this.reads.get(this.keyspace.of('t', tag)))?.toString('latin1');
+  }
+
+  async ensure(tag: string): Promise<string> {
+    const lifetimeMs = tag.startsWith('u:') ? this.maxTtlMs : 0;
+    const id = await this.connection.run('data', ENSURE_TAG, [this.keyspace.of('t', tag), randomId(), lifetimeMs]);
+    return (id as Buffer).toString('latin1');
+  }
+
+  /** Calls `onSlotKeys` with the slot keys of entries and leases that match the glob, page by page. */
+  async scan(slotGlob: string, onSlotKeys: (slotKeys: string[]) => Promise<void>): Promise<void> {
+    for (const kind of ['e', 'l'] as const) {
+      await this.connection.scan(this.keyspace.glob(kind, slotGlob), async (keys) => {
+        await onSlotKeys(keys.flatMap((key) => this.keyspace.parse(key)?.slotKey ?? []));
+      });
+    }
+  }
+}

@@ -1,0 +1,197 @@
+import { NotInvalidatedError } from '../errors.js';
+import type { InvalidationKind, WriteStatus } from '../events.js';
+import type { JournalItem } from '../redis/journal.js';
+import { type Backend, type CacheCore, isRedisFailure } from './backend.js';
+import { CachedValue } from './cached-value.js';
+import { deferred } from './deferred-evictions.js';
+import type { InvalidateOptions } from './entry-options.js';
+import { freshMs, type Policy } from './policy.js';
+import type { ReadRoad } from './read-road.js';
+import { encodeValue } from './value.js';
+
+/**
+ * The one road on which anything is written or invalidated: locally, in Redis, locally again, so that nothing that was
+ * read or loaded meanwhile survives. What Redis did not do is journaled and done before anything stored there is
+ * believed again; nothing is ever reported as done that was not.
+ */
+export class WriteRoad {
+  constructor(
+    private readonly core: CacheCore,
+    private readonly reads: ReadRoad,
+  ) {}
+
+  delete(key: string, options: InvalidateOptions): Promise<WriteStatus> {
+    return this.#invalidate('key', key, options, this.#entryInvalidation(key));
+  }
+
+  async expire(key: string, options: InvalidateOptions): Promise<WriteStatus> {
+    const invalidation = this.#entryInvalidation(key);
+    const { redis } = this.core.backend;
+    // Without Redis there is no copy but the one in memory, and it is gone then.
+    const apply = redis === undefined ? invalidation.apply : () => redis.tier.expire(this.core.slotKey(key));
+    return this.#invalidate('expire', key, options, { ...invalidation, apply });
+  }
+
+  /** `tag` in its stored spelling, with its `u:`, `c:` or `n`. */
+  invalidateTag(kind: InvalidationKind, tag: string, target: string, options: InvalidateOptions): Promise<WriteStatus> {
+    return this.#invalidate(kind, target, options, this.#tagInvalidation(tag));
+  }
+
+  /** Every stored entry and every running load of this cache whose key matches, each with one script. */
+  async invalidatePattern(
+    slotGlob: string,
+    pattern: string,
+    matches: (key: string) => boolean,
+    options: InvalidateOptions,
+  ): Promise<{ status: WriteStatus; count: number }> {
+    const { core } = this;
+    const { redis, events } = core.backend;
+    let count = 0;
+    const status = await this.#orDeferred('pattern', pattern, async () => {
+      this.reads.cutWhere(matches);
+      const sentAtMark = redis?.journal.mark() ?? 0;
+      try {
+        await redis?.tier.scan(slotGlob, async (slotKeys) => {
+          const removed = await Promise.all(slotKeys.map((slotKey) => redis.tier.invalidate(slotKey)));
+          for (const slotKey of slotKeys) redis.journal.applied({ kind: 'entry', name: slotKey }, sentAtMark);
+          count += removed.filter(Boolean).length;
+        });
+      } catch (error) {
+        if (!isRedisFailure(error)) throw error;
+        // Which keys are left is not known, so the whole cache goes as soon as Redis can be reached.
+        const [, cacheTag] = core.reservedTags;
+        return await this.#queue({ kind: 'tag', name: cacheTag }, pattern, options, error);
+      } finally {
+        this.reads.cutWhere(matches);
+      }
+      return 'applied';
+    });
+    core.stats.invalidations += 1;
+    events.emit('invalidation', { cache: core.name, kind: 'pattern', target: pattern, status });
+    return { status, count };
+  }
+
+  /** Stores a value as fresh from now on and cancels running loads. `queued`: not stored, and the old value goes. */
+  async set(key: string, value: unknown, policy: Policy, tags: readonly string[]): Promise<WriteStatus> {
+    const { core, reads } = this;
+    const { backend } = core;
+    const { redis, serverClock, clock, events } = backend;
+    const limits = { maxTtlMs: backend.maxTtlMs, nowMs: serverClock.nowMs(), random: clock.random() };
+    const lifetimeMs = freshMs(policy, undefined, value, limits);
+    const encoded = encodeValue(value, { codec: policy.codec, compressAboveBytes: policy.compressAboveBytes });
+    const reason =
+      lifetimeMs === false ? 'skipped' : encoded.bytes.length > policy.maxValueBytes ? 'too-large' : undefined;
+    core.stats.writes += 1;
+    let status: WriteStatus;
+    if (reason !== undefined || lifetimeMs === false) {
+      core.stats.unstored += 1;
+      events.emit('unstored', { cache: core.name, key, reason: reason ?? 'skipped' });
+      status = await this.#apply(this.#entryInvalidation(key), key, {});
+    } else {
+      const cached = new CachedValue(encoded, { ...policy, maxValueBytes: Infinity });
+      const invalidation = this.#entryInvalidation(key);
+      status = await this.#apply(
+        {
+          ...invalidation,
+          apply: async () => {
+            const ids = await Promise.all(
+              [...core.reservedTags, ...tags].map(async (tag) => ({ tag, id: await backend.tagTable.ensure(tag) })),
+            );
+            const stored = reads.loads.record(encoded, cached, ids, { freshMs: lifetimeMs, loadMs: 0 }, policy);
+            if (redis === undefined) {
+              invalidation.forget();
+              if (policy.usesMemory) core.memory?.set(key, stored.entry);
+              return;
+            }
+            // Redis must not carry it out after we have given up and perhaps deleted the key.
+            const notAfterMs = serverClock.nowMs() + redis.controlTimeoutMs * 0.9;
+            if (!(await redis.tier.put(core.slotKey(key), stored.record, stored.lifetimeMs, notAfterMs))) {
+              await redis.tier.invalidate(core.slotKey(key));
+            }
+          },
+          forget: redis === undefined ? () => undefined : invalidation.forget,
+        },
+        key,
+        {},
+      );
+    }
+    events.emit('write', { cache: core.name, key, status });
+    return status;
+  }
+
+  #entryInvalidation(key: string): Invalidation {
+    const slotKey = this.core.slotKey(key);
+    return {
+      item: { kind: 'entry', name: slotKey },
+      forget: () => {
+        this.reads.keyChanged(key, 'xe');
+      },
+      apply: () => this.core.backend.redis?.tier.invalidate(slotKey) ?? Promise.resolve(),
+    };
+  }
+
+  #tagInvalidation(tag: string): Invalidation {
+    return {
+      item: { kind: 'tag', name: tag },
+      forget: () => {
+        this.core.backend.coherence.tagInvalidated(tag);
+      },
+      apply: () => this.core.backend.tagTable.invalidate(tag),
+    };
+  }
+
+  async #invalidate(
+    kind: InvalidationKind,
+    target: string,
+    options: InvalidateOptions,
+    invalidation: Invalidation,
+  ): Promise<WriteStatus> {
+    const { stats, name, backend } = this.core;
+    const status = await this.#orDeferred(kind, target, () => this.#apply(invalidation, target, options));
+    stats.invalidations += 1;
+    backend.events.emit('invalidation', { cache: name, kind, target, status });
+    return status;
+  }
+
+  async #orDeferred(kind: string, target: string, evict: () => Promise<WriteStatus>): Promise<WriteStatus> {
+    const deferral = deferred();
+    if (deferral === undefined) return evict();
+    deferral.add(`${this.core.name} ${kind} ${target}`, async () => {
+      await evict();
+    });
+    return 'deferred';
+  }
+
+  async #apply(invalidation: Invalidation, target: string, options: InvalidateOptions): Promise<WriteStatus> {
+    invalidation.forget();
+    const { redis } = this.core.backend;
+    const sentAtMark = redis?.journal.mark() ?? 0;
+    try {
+      await invalidation.apply();
+    } catch (error) {
+      if (!isRedisFailure(error)) throw error;
+      return await this.#queue(invalidation.item, target, options, error);
+    } finally {
+      invalidation.forget();
+    }
+    redis?.journal.applied(invalidation.item, sentAtMark);
+    return 'applied';
+  }
+
+  async #queue(item: JournalItem, target: string, options: InvalidateOptions, cause: unknown): Promise<WriteStatus> {
+    const { journal } = this.core.backend.redis as NonNullable<Backend['redis']>;
+    journal.queue(item);
+    if (options.strict !== true) return Promise.resolve('queued');
+    throw new NotInvalidatedError(
+      `"${target}" is not invalidated in Redis yet; it is queued and will be. This process does not use it any more.`,
+      { key: target, cause },
+    );
+  }
+}
+
+interface Invalidation {
+  readonly item: JournalItem;
+  /** Drops what this process remembers and cuts its loads: before Redis is asked, and again when it answered. */
+  readonly forget: () => void;
+  readonly apply: () => Promise<unknown>;
+}

@@ -1,0 +1,73 @@
+/** What the engine reports. Names and fields are public and only ever grow. */
+export interface CacheEvents {
+  /** A caller left with a stored value. */
+  hit: { cache: string; key: string; tier: 'l1' | 'l2'; stale: boolean };
+  /** A caller found nothing it may use; a load follows when it brought a loader. */
+  miss: { cache: string; key: string; reason: MissReason };
+  /** A loader ended. `stored` says whether its result reached Redis. */
+  load: { cache: string; key: string; durationMs: number; stored: boolean; error?: unknown };
+  /** A stale value was answered. */
+  stale: { cache: string; key: string; reason: 'refreshing' | 'timeout' | 'error' };
+  /** A value was too large, refused by its lease, or otherwise not stored. */
+  unstored: { cache: string; key: string; reason: UnstoredReason };
+  /** A value was written by `set`. */
+  write: { cache: string; key: string; status: WriteStatus };
+  /** An invalidation ended: `target` is the key, tag, pattern or cache. */
+  invalidation: { cache: string; kind: InvalidationKind; target: string; status: WriteStatus };
+  /** A stored value could not be read: foreign, truncated, corrupt, or of another codec. */
+  corrupt: { cache: string; key: string };
+  /** The memory tier dropped an entry to stay within its bounds. */
+  eviction: { cache: string; key: string };
+  /** The breaker of a connection changed. */
+  breaker: { connection: string; state: 'closed' | 'open' | 'half-open'; reason: string };
+  /** The coherence link changed; while it is not `trusted`, memory tiers do not answer. */
+  link: { connection: string; state: 'off' | 'armed' | 'trusted' | 'gap'; reason: string };
+  /** Invalidations waiting for Redis: how many are queued, or that they collapsed into one of the namespace. */
+  journal: { connection: string; queued: number; overflowed: boolean };
+  /** Redis answered with an error, or not at all. `error` is the first word of the reply, or `TIMEOUT`, `CONNECTION`. */
+  'redis-error': { connection: string; command: string; error: string };
+}
+
+export type MissReason = 'absent' | 'expired' | 'invalidated' | 'corrupt' | 'unavailable' | 'bypassed' | 'disabled';
+export type UnstoredReason = 'too-large' | 'refused' | 'skipped' | 'unavailable' | 'unconfirmed-tags';
+export type InvalidationKind = 'key' | 'tag' | 'pattern' | 'cache' | 'namespace' | 'expire';
+/** `applied`: Redis did it. `queued`: journaled, Redis does it when it is back. `deferred`: waits for `deferEvictions`. */
+export type WriteStatus = 'applied' | 'queued' | 'deferred';
+
+export type CacheEventName = keyof CacheEvents;
+export type CacheEventListener<Name extends CacheEventName> = (event: CacheEvents[Name]) => void;
+
+/**
+ * The one channel on which the engine reports. Nothing is built for an event nobody listens to: callers on a hot path
+ * ask `listensTo` first. A listener that throws is ignored; it runs in the caller's turn and must be quick.
+ */
+export class EventChannel {
+  readonly #listeners = new Map<CacheEventName, Set<CacheEventListener<never>>>();
+
+  /** Calls `listener` at every event of that name; the returned function ends it. */
+  on<Name extends CacheEventName>(name: Name, listener: CacheEventListener<Name>): () => void {
+    let listeners = this.#listeners.get(name);
+    if (listeners === undefined) this.#listeners.set(name, (listeners = new Set()));
+    listeners.add(listener as CacheEventListener<never>);
+    return () => {
+      listeners.delete(listener as CacheEventListener<never>);
+      if (listeners.size === 0) this.#listeners.delete(name);
+    };
+  }
+
+  listensTo(name: CacheEventName): boolean {
+    return this.#listeners.has(name);
+  }
+
+  emit<Name extends CacheEventName>(name: Name, event: CacheEvents[Name]): void {
+    const listeners = this.#listeners.get(name);
+    if (listeners === undefined) return;
+    for (const listener of listeners) {
+      try {
+        (listener as CacheEventListener<Name>)(event);
+      } catch {
+        // A broken observer must not change what the cache answers.
+      }
+    }
+  }
+}

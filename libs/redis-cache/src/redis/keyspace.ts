@@ -1,0 +1,72 @@
+/**
+ * The spelling of every key in Redis, and the only place that knows it. All keys of one entry share a hash tag and so
+ * a cluster slot; the parts between the braces are encoded by `cache/key.ts` and never hold a brace.
+ *
+ *     app:e:{cache:key}   entry                      app:t:{tag}    id of a tag
+ *     app:l:{cache:key}   lease of a running load    app:xt:{tag}   marker of a tag invalidation
+ *     app:xe:{cache:key}  marker of an invalidation
+ *     app:w:{cache:key}   wake marker: a load ended without storing
+ *
+ * Tags are `u:<tag>` for the user's, `c:<cache>` for a whole cache and `n` for the namespace.
+ */
+export const NAME_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
+
+export type KeyKind = 'e' | 'l' | 'xe' | 'w' | 't' | 'xt';
+
+/** The kinds whose changes the coherence link is told about. */
+const WATCHED_KINDS: readonly KeyKind[] = ['e', 'xe', 'w', 't', 'xt'];
+
+export interface WatchedKey {
+  kind: KeyKind;
+  /** What stands between the braces. */
+  slotKey: string;
+}
+
+export class Keyspace {
+  readonly #prefix: string;
+
+  constructor(readonly namespace: string) {
+    this.#prefix = `${namespace}:`;
+  }
+
+  of(kind: KeyKind, slotKey: string): string {
+    return `${this.#prefix}${kind}:{${slotKey}}`;
+  }
+
+  /** Entry, lease and invalidation marker: the keys of the scripts in `cache/redis-tier.ts`. */
+  entryKeys(slotKey: string): [entry: string, lease: string, marker: string, wake: string] {
+    return [this.of('e', slotKey), this.of('l', slotKey), this.of('xe', slotKey), this.of('w', slotKey)];
+  }
+
+  tagKeys(tag: string): [id: string, marker: string] {
+    return [this.of('t', tag), this.of('xt', tag)];
+  }
+
+  /** A SCAN pattern; `slotGlob` is already a glob over encoded keys. */
+  glob(kind: KeyKind, slotGlob: string): string {
+    return `${this.#prefix}${kind}:{${slotGlob}}`;
+  }
+
+  get watchedPrefixes(): string[] {
+    return WATCHED_KINDS.map((kind) => `${this.#prefix}${kind}:`);
+  }
+
+  /** Reads a key that Redis announced or SCAN returned; `undefined` when it is not one of ours. */
+  parse(redisKey: string): WatchedKey | undefined {
+    if (!redisKey.startsWith(this.#prefix) || !redisKey.endsWith('}')) return undefined;
+    const kindEnd = redisKey.indexOf(':', this.#prefix.length);
+    if (kindEnd === -1 || redisKey.charCodeAt(kindEnd + 1) !== 0x7b) return undefined;
+    const kind = redisKey.slice(this.#prefix.length, kindEnd) as KeyKind;
+    return { kind, slotKey: redisKey.slice(kindEnd + 2, -1) };
+  }
+}
+
+export const NAMESPACE_TAG = 'n';
+
+export function cacheTag(cacheName: string): string {
+  return `c:${cacheName}`;
+}
+
+export function userTag(encodedTag: string): string {
+  return `u:${encodedTag}`;
+}

@@ -1,0 +1,146 @@
+import type { Redis } from 'ioredis';
+import type { Clock } from '../time.js';
+
+export interface LinkListener {
+  /** Keys that changed, or `null` when the server was flushed. */
+  onKeys(keys: readonly string[] | null): void;
+  /** Tracking is on, from now on every change is announced; what was known before may be old. */
+  onArmed(): void;
+  /** Changes may have been missed. */
+  onGap(reason: string): void;
+  /** A `PING` was answered. Everything that happened before the ping sent at `provenAtMs` has been announced. */
+  onProven(provenAtMs: number): void;
+}
+
+const INVALIDATION_CHANNEL = '__redis__:invalidate';
+
+/**
+ * The connection on which Redis announces changed keys. Tracking (BCAST) is redirected to the connection itself, which
+ * is in subscriber mode, so that announcing and hearing end together; ioredis drops RESP3 announcements, hence RESP2.
+ * It is armed again on every `ready`: after a silent reconnect the subscription alone would stay mute.
+ *
+ * Announcements leave Redis at the end of a turn, after a `PONG` of the same turn. So an answered `PING` proves only
+ * what happened before the ping that was answered before it; `onProven` reports that earlier one.
+ */
+export class LinkConnection {
+  #heartbeat: NodeJS.Timeout | undefined;
+  #previousSentAtMs: number | undefined;
+  #isArmed = false;
+  /** Whether there is to be a link: not while Redis is not used. */
+  #isWanted = false;
+  /** Distinguishes the current session from replies that belong to an earlier one. */
+  #session = 0;
+
+  constructor(
+    private readonly client: Redis,
+    private readonly prefixes: readonly string[],
+    private readonly heartbeatMs: number,
+    /** Proves on another connection that the server is still a primary; a rejection is a gap. */
+    private readonly confirm: () => Promise<void>,
+    private readonly clock: Clock,
+    private readonly listener: LinkListener,
+  ) {
+    client.on('ready', () => void this.#arm());
+    client.on('close', () => {
+      this.#gap('connection lost');
+    });
+    client.on('end', () => {
+      this.#connect();
+    });
+    client.on('messageBuffer', (_channel: Buffer, message: unknown) => {
+      this.#heard(message);
+    });
+  }
+
+  start(): void {
+    this.#isWanted = true;
+    this.#connect();
+  }
+
+  /** Withdraws trust at once; nothing that is heard until the next `start` counts. */
+  stop(reason: string): void {
+    this.#isWanted = false;
+    this.#gap(reason);
+    this.client.disconnect();
+  }
+
+  /**
+   * Resolves to `true` once everything that happened before this call has been announced, to `false` on a gap. Two
+   * pings of one's own, because an answer proves only what happened before the ping answered before it.
+   */
+  async provenNow(): Promise<boolean> {
+    if (!this.#isArmed) return false;
+    const session = this.#session;
+    try {
+      await this.client.ping();
+      await this.client.ping();
+    } catch {
+      return false;
+    }
+    return this.#isArmed && session === this.#session;
+  }
+
+  #connect(): void {
+    const { status } = this.client;
+    if (!this.#isWanted || (status !== 'wait' && status !== 'end')) return;
+    this.client.connect().catch(() => {
+      // Reconnecting goes on by itself; until then there is no trust.
+    });
+  }
+
+  async #arm(): Promise<void> {
+    const session = ++this.#session;
+    try {
+      const id = await this.client.client('ID');
+      const prefixes = this.prefixes.flatMap((prefix) => ['PREFIX', prefix]);
+      await this.client.call('CLIENT', 'TRACKING', 'ON', 'REDIRECT', String(id), 'BCAST', ...prefixes);
+      await this.client.subscribe(INVALIDATION_CHANNEL);
+    } catch {
+      if (session === this.#session) this.#drop('tracking was refused');
+      return;
+    }
+    if (session !== this.#session || !this.#isWanted) return;
+    this.#isArmed = true;
+    this.#previousSentAtMs = undefined;
+    this.listener.onArmed();
+    void this.#beat(session);
+  }
+
+  async #beat(session: number): Promise<void> {
+    const sentAtMs = this.clock.nowMs();
+    try {
+      await Promise.all([this.client.ping(), this.confirm()]);
+    } catch {
+      if (session === this.#session) this.#drop('no heartbeat');
+      return;
+    }
+    if (session !== this.#session || !this.#isWanted) return;
+    const previousSentAtMs = this.#previousSentAtMs;
+    this.#previousSentAtMs = sentAtMs;
+    if (previousSentAtMs !== undefined) this.listener.onProven(previousSentAtMs);
+    // The second ping follows at once, so that trust begins without waiting for a heartbeat.
+    const pauseMs = previousSentAtMs === undefined ? 0 : this.heartbeatMs;
+    this.#heartbeat = setTimeout(() => void this.#beat(session), pauseMs);
+    this.#heartbeat.unref();
+  }
+
+  #heard(message: unknown): void {
+    if (message === null || message === undefined) this.listener.onKeys(null);
+    else if (Array.isArray(message)) this.listener.onKeys(message.map((key) => (key as Buffer).toString('latin1')));
+    else if (Buffer.isBuffer(message)) this.listener.onKeys([message.toString('latin1')]);
+  }
+
+  #drop(reason: string): void {
+    this.#gap(reason);
+    // A link that does not answer is replaced; ioredis reconnects after a dropped socket, not after `disconnect()`.
+    this.client.disconnect(true);
+  }
+
+  #gap(reason: string): void {
+    clearTimeout(this.#heartbeat);
+    this.#session += 1;
+    if (!this.#isArmed) return;
+    this.#isArmed = false;
+    this.listener.onGap(reason);
+  }
+}

@@ -1,0 +1,43 @@
+import { RedisRefusedError, RedisUnavailableError, type RedisCacheError } from '../errors.js';
+
+/**
+ * Turns what ioredis throws into our own errors. An ioredis error carries the command with its arguments, passwords
+ * and payloads included, so nothing of it is kept but the first word and a sanitised sentence; it is never a `cause`.
+ */
+export function translateRedisError(error: unknown, command: string): RedisCacheError {
+  if (error instanceof RedisUnavailableError || error instanceof RedisRefusedError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  const reply = /^[A-Z]{2,}(?=\s|$)/.exec(message)?.[0];
+  if (reply !== undefined && !UNAVAILABLE_REPLIES.has(reply) && isReply(error)) {
+    return new RedisRefusedError(reply, `Redis refused ${command} with ${reply}.`);
+  }
+  return new RedisUnavailableError(`Redis did not answer ${command}: ${reason(message, reply)}.`);
+}
+
+/** Replies of a server that cannot serve us now; all others are answers to this one command. */
+const UNAVAILABLE_REPLIES = new Set([
+  'LOADING',
+  'MASTERDOWN',
+  'CLUSTERDOWN',
+  'NOAUTH',
+  'WRONGPASS',
+  'BUSY',
+  'TRYAGAIN',
+]);
+
+function isReply(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ReplyError';
+}
+
+function reason(message: string, reply: string | undefined): string {
+  if (reply !== undefined) return reply;
+  if (message.includes('timed out') || message.includes('timeout')) return 'no answer in time';
+  return 'the connection is down';
+}
+
+/** The bounded label of an error for events and metrics. */
+export function errorLabel(error: unknown): string {
+  if (error instanceof RedisRefusedError) return error.reply;
+  if (error instanceof RedisUnavailableError) return error.message.includes('in time') ? 'TIMEOUT' : 'CONNECTION';
+  return 'OTHER';
+}
