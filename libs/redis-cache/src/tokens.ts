@@ -1,0 +1,6 @@
+/**
+ * Injection tokens of what has no class of its own. `Symbol.for`, so that two copies of this package in one
+ * node_modules tree still mean the same engine.
+ */
+export const CACHE_ENGINE = Symbol.for('nestjs-rcache:engine');
+export const METRICS_OPTIONS = Symbol.for('nestjs-rcache:metrics-options');
