@@ -1,0 +1,58 @@
+import { CacheEngine, type CacheEngineOptions } from '../../libs/redis-cache/src/cache/engine.js';
+import type { Clock } from '../../libs/redis-cache/src/time.js';
+import { eventually } from './eventually.js';
+import { testRedisUrl, uniqueNamespace } from './servers.js';
+
+const started: CacheEngine[] = [];
+
+/**
+ * An engine on the Redis of the test run, in a namespace of its own unless told otherwise, closed after the test. Two of
+ * them in one namespace behave like two processes: they share nothing but Redis.
+ */
+export async function startEngine(options: CacheEngineOptions = {}, clock?: Clock): Promise<CacheEngine> {
+  const defaults = { connection: { url: testRedisUrl() }, namespace: uniqueNamespace(), startTimeout: '5s' as const };
+  const engine = new CacheEngine({ ...defaults, ...options }, clock);
+  started.push(engine);
+  await engine.start();
+  return engine;
+}
+
+/** Several engines that share a namespace, each with its link trusted. */
+export async function startFleet(size: number, options: CacheEngineOptions = {}): Promise<CacheEngine[]> {
+  const namespace = options.namespace ?? uniqueNamespace();
+  const engines = await Promise.all(Array.from({ length: size }, () => startEngine({ ...options, namespace })));
+  await Promise.all(engines.map(trusted));
+  return engines;
+}
+
+/** Waits until the memory tiers of an engine may answer. */
+export async function trusted(engine: CacheEngine): Promise<void> {
+  await eventually(() => engine.connectionStates().every(({ link }) => link === 'trusted'));
+}
+
+/** Waits until an engine uses Redis. */
+export async function connected(engine: CacheEngine): Promise<void> {
+  await eventually(() => engine.connectionStates().every(({ isUp }) => isUp), 10_000);
+}
+
+afterEach(async () => {
+  await Promise.all(started.splice(0).map((engine) => engine.close()));
+});
+
+/** A loader that ends when the test says so, and counts its runs. */
+export function gatedLoader<T>(value: T): { load: () => Promise<T>; open: () => void; runs: () => number } {
+  let runs = 0;
+  let open = (): void => undefined;
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return {
+    load: async () => {
+      runs += 1;
+      await gate;
+      return value;
+    },
+    open,
+    runs: () => runs,
+  };
+}
