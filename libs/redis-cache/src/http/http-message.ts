@@ -1,0 +1,59 @@
+import type { IncomingHttpHeaders, OutgoingHttpHeader, OutgoingHttpHeaders } from 'node:http';
+
+/** What the response cache reads of a request: the part that Express and Fastify share. */
+export interface HttpRequest {
+  readonly headers: IncomingHttpHeaders;
+  /** Both follow the adapter's `trust proxy` setting. */
+  readonly protocol?: string;
+  readonly hostname?: string;
+  readonly params?: object;
+  readonly query?: object;
+  /** Parameters of a controller bound to a host. */
+  readonly hosts?: object;
+  /** The matched route: Express has `route`, Fastify has `routeOptions`. */
+  readonly route?: { readonly path?: string | RegExp | readonly (string | RegExp)[] };
+  readonly routeOptions?: { readonly url?: string };
+}
+
+/** What it reads of a response; it writes through the HTTP adapter only. */
+export interface HttpResponse {
+  readonly statusCode: number;
+  getHeaders(): OutgoingHttpHeaders;
+}
+
+/** The path as the router spells it, `/users/:id`, with the global prefix; `undefined` under an unknown adapter. */
+export function matchedPath(request: HttpRequest): string | undefined {
+  const path = request.routeOptions?.url ?? request.route?.path;
+  return path === undefined ? undefined : String(path);
+}
+
+/** Headers that say who asks. */
+export const CREDENTIAL_HEADERS: readonly string[] = [
+  'authorization',
+  'cookie',
+  'proxy-authorization',
+  'x-access-token',
+  'x-api-key',
+  'x-auth-token',
+];
+
+// Where guards and middleware put whom they recognised.
+const PRINCIPAL_PROPERTIES = ['user', 'principal', 'auth', 'account', 'tenant'];
+
+/** Whether the answer to this request may be meant for one client only. `headers` are lower-case names. */
+export function hasCredentials(request: HttpRequest, headers: readonly string[]): boolean {
+  const properties = request as unknown as Readonly<Record<string, unknown>>;
+  return (
+    headers.some((name) => request.headers[name] !== undefined) ||
+    PRINCIPAL_PROPERTIES.some((name) => properties[name] !== undefined && properties[name] !== null)
+  );
+}
+
+/** The items of a header that holds a list, in lower case. */
+export function listItems(header: OutgoingHttpHeader | undefined): string[] {
+  return String(header ?? '')
+    .toLowerCase()
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}

@@ -1,0 +1,52 @@
+import type { Key, KeyPart } from '../cache/key.js';
+import type { CachedRoute } from './cached-routes.js';
+import type { Principal } from './http-cache.decorator.js';
+import { hasCredentials, type HttpRequest } from './http-message.js';
+
+/**
+ * Who shares the response to this request, or `undefined` when it is for nobody else. The segment is its own part of
+ * the key, so that nobody becomes somebody else by spelling.
+ */
+export function audienceOf(
+  route: CachedRoute,
+  request: HttpRequest,
+  credentialHeaders: readonly string[],
+): KeyPart | undefined {
+  const { scope = 'anonymous' } = route.options;
+  if (scope === 'public') return scope;
+  if (scope === 'anonymous') return hasCredentials(request, credentialHeaders) ? undefined : scope;
+  const principal = scope(request);
+  return isComplete(principal) ? ['principal', principal] : undefined;
+}
+
+/**
+ * The key of a response: everything of the request that the handler may look at. The parsed query and parameters are
+ * what the handler gets, so two requests that differ for it differ here, however the URL was spelled.
+ */
+export function responseKey(route: CachedRoute, path: string, request: HttpRequest, audience: KeyPart): Key {
+  const { protocol, hostname, hosts, params, query } = request;
+  return [
+    path,
+    `${route.name}@${route.version}`,
+    [protocol, hostname, plain(hosts)],
+    plain(params),
+    route.options.query === undefined ? plain(query) : pick(route.options.query, query),
+    route.vary.map((name) => request.headers[name]),
+    audience,
+  ];
+}
+
+// An id that is missing would make one audience of all who have none.
+function isComplete(principal: Principal | null | undefined): principal is Principal {
+  if (Array.isArray(principal)) return principal.length > 0 && principal.every(isComplete);
+  return principal !== undefined && principal !== null && principal !== '' && !Number.isNaN(principal);
+}
+
+function pick(names: readonly string[], query: object = {}): KeyPart {
+  const values = query as Readonly<Record<string, KeyPart>>;
+  return names.map((name) => (Object.hasOwn(values, name) ? values[name] : undefined));
+}
+
+function plain(values: object | undefined): KeyPart {
+  return { ...values };
+}
