@@ -9,7 +9,7 @@ import { Random } from './random.js';
 export const DEMO_PASSWORD = 'comply-demo';
 
 export const DEMO_SIZE: SeedSize = {
-  organisations: 16,
+  organisations: 12,
   usersPerOrganisation: 500,
   productsPerOrganisation: 10,
   documentsPerKind: 4,
