@@ -156,12 +156,20 @@ describe('decodeEnvelope', () => {
       (raw) => (raw[68] = 1),
       (raw) => (raw[68] = 3),
       (raw) => (raw[68] = 0),
+      // The name of a tag reaches into the payload, or beyond it.
+      (raw) => raw.writeUInt16BE(8, 72),
+      (raw) => raw.writeUInt16BE(65_535, 72),
     ];
     for (const inflict of damage) {
       const raw = Buffer.from(withTags);
       inflict(raw);
       expect(decodeEnvelope(raw)).toBeUndefined();
     }
+    const nothingBehind = Buffer.from(
+      withTags.subarray(0, withTags.length - decodeEnvelope(withTags)!.value.bytes.length),
+    );
+    nothingBehind[68] = 3;
+    expect(decodeEnvelope(nothingBehind)).toBeUndefined();
   });
 
   it('never throws and never makes up a payload, whichever bytes are changed', () => {

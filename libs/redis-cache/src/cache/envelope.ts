@@ -167,7 +167,6 @@ function decodeTags(raw: Buffer, start: number, end: number, count: number): rea
   for (let index = 0; index < count; index++) {
     if (offset + 2 > end) return undefined;
     const idOffset = offset + 2 + raw.readUInt16BE(offset);
-    if (idOffset + ENTRY_ID_BYTES > end) return undefined;
     tags.push({
       tag: raw.toString('utf8', offset + 2, idOffset),
       id: raw.toString('latin1', idOffset, idOffset + ENTRY_ID_BYTES),

@@ -96,6 +96,7 @@ describe('encodeKey', () => {
       [{ b: 1, a: [2n, undefined, new Date(0)] }],
       '/~j%7B%22a%22:%5B2n,undefined,d%221970-01-01T00:00:00.000Z%22%5D,%22b%22:1%7D',
     ],
+    [[['\\"']], '/~j%5B%22%5C%5C%5C%22%22%5D'],
     [[new Set(['b', 'a'])], '/~js%5B%22a%22,%22b%22%5D'],
     [[new Map([['k', -0]])], '/~jm%5B%5B%22k%22,-0%5D%5D'],
     ['a'.repeat(200), 'a'.repeat(200)],
