@@ -27,7 +27,7 @@ try {
   if (redis) stops.push(redis.stop);
   const database = await startDatabase();
   stops.push(database.stop);
-  const redisUrl = process.env.REDIS_URL ?? redis?.url;
+  const redisUrl = process.env.REDIS_URL || redis?.url;
   const app = await startApp({ port: await pickPort(), env: redisUrl ? { REDIS_URL: redisUrl } : {} });
   stops.push(app.stop);
 
