@@ -128,8 +128,8 @@ function parseJson(bytes: Buffer): unknown {
 }
 
 /**
- * Freezes plain objects and arrays, all the way down, and gives the value back. It runs on every hit of Redis, and a
- * loop is faster than recursion and knows no depth that would overflow the stack.
+ * Freezes plain objects and arrays, all the way down, and gives the value back. A loop, not recursion: what was read
+ * from Redis may be nested deeper than the stack.
  */
 export function deepFreeze<T>(value: T): T {
   if (!isOpen(value)) return value;
