@@ -1,0 +1,150 @@
+import { Redis } from 'ioredis';
+import type { CacheService } from '../libs/redis-cache/src/cache/cache.service.js';
+import type { CacheEngine } from '../libs/redis-cache/src/cache/engine.js';
+import { startRedis, type RedisServer } from '../scripts/servers.mjs';
+import { startEngine, startFleet, trusted } from './support/engines.js';
+import { eventually } from './support/eventually.js';
+import { uniqueNamespace } from './support/servers.js';
+import { startProxy, type TcpProxy } from './support/tcp-proxy.js';
+
+const MAX_STALENESS_MS = 1000;
+
+/** Reads until the answers keep coming from memory: the announcement of the fill itself may be late and drop the first copy. */
+async function inMemory(cache: CacheService, key: string, value: string, tags: string[] = []): Promise<void> {
+  let inARow = 0;
+  await eventually(async () => {
+    inARow = (await cache.resolve(key, () => value, { tags })).source === 'l1' ? inARow + 1 : 0;
+    return inARow === 10;
+  });
+}
+
+/** Promise 2: an invalidated value is not answered after `maxStaleness`, whoever invalidated it and whatever the network does. */
+describe('staleness is bounded', () => {
+  let server: RedisServer;
+  let proxy: TcpProxy;
+  let raw: Redis;
+
+  beforeAll(async () => {
+    server = await startRedis();
+    raw = new Redis(server.url);
+  });
+  afterAll(async () => {
+    raw.disconnect();
+    await server.stop();
+  });
+  beforeEach(async () => {
+    proxy = await startProxy(server.port);
+  });
+  afterEach(async () => {
+    await proxy.stop();
+  });
+
+  const WRITERS: Record<string, (key: string) => Promise<unknown>> = {
+    DEL: (key) => raw.del(key),
+    UNLINK: (key) => raw.unlink(key),
+    SET: (key) => raw.set(key, 'foreign'),
+    RENAME: (key) => raw.rename(key, `${key}-moved`),
+    'PEXPIRE 1': (key) => raw.pexpire(key, 1),
+    FLUSHDB: () => raw.flushdb(),
+    'FLUSHALL ASYNC': () => raw.flushall('ASYNC'),
+  };
+  for (const [command, write] of Object.entries(WRITERS)) {
+    it(`${command} by any client empties the memory of every process`, async () => {
+      const namespace = uniqueNamespace();
+      const fleet = await startFleet(2, { namespace, connection: { url: server.url } });
+      for (const engine of fleet) await inMemory(engine.defaultCache, 'k', 'old');
+      await write(`${namespace}:e:{default:k}`);
+      for (const engine of fleet) {
+        await eventually(async () => (await engine.defaultCache.getOrSet('k', () => 'new')) === 'new');
+      }
+    });
+  }
+
+  it('a process whose link is silent stops answering from memory within maxStaleness', async () => {
+    const namespace = uniqueNamespace();
+    const deaf = await startEngine({ namespace, connection: { url: proxy.url }, maxStaleness: MAX_STALENESS_MS });
+    const writer = await startEngine({ namespace, connection: { url: server.url } });
+    await trusted(deaf);
+    await inMemory(deaf.defaultCache, 'k', 'old', ['t']);
+    proxy.silence('link');
+    await writer.defaultCache.delete('k');
+    const invalidatedAtMs = performance.now();
+    const lastOldAtMs = await lastSeen(deaf, 'old', invalidatedAtMs + 2 * MAX_STALENESS_MS);
+    // It did go on answering from memory: the bound is what ended it.
+    expect(lastOldAtMs).toBeGreaterThan(invalidatedAtMs);
+    expect(lastOldAtMs - invalidatedAtMs).toBeLessThanOrEqual(MAX_STALENESS_MS);
+  });
+
+  it('a tag invalidated while the link is silent is not missed either', async () => {
+    const namespace = uniqueNamespace();
+    const deaf = await startEngine({ namespace, connection: { url: proxy.url }, maxStaleness: MAX_STALENESS_MS });
+    const writer = await startEngine({ namespace, connection: { url: server.url } });
+    await trusted(deaf);
+    await inMemory(deaf.defaultCache, 'k', 'old', ['t']);
+    proxy.silence('link');
+    await writer.defaultCache.invalidateTags(['t']);
+    const invalidatedAtMs = performance.now();
+    const lastOldAtMs = await lastSeen(deaf, 'old', invalidatedAtMs + 2 * MAX_STALENESS_MS);
+    // It did go on answering from memory: the bound is what ended it.
+    expect(lastOldAtMs).toBeGreaterThan(invalidatedAtMs);
+    expect(lastOldAtMs - invalidatedAtMs).toBeLessThanOrEqual(MAX_STALENESS_MS);
+  });
+
+  it('a healed link drops what it may have missed before it is trusted again', async () => {
+    const namespace = uniqueNamespace();
+    const deaf = await startEngine({ namespace, connection: { url: proxy.url }, maxStaleness: MAX_STALENESS_MS });
+    await trusted(deaf);
+    await inMemory(deaf.defaultCache, 'k', 'old');
+    let gaps = 0;
+    deaf.events.on('link', ({ state }) => {
+      if (state === 'gap') gaps += 1;
+    });
+    proxy.silence('link');
+    await raw.del(`${namespace}:e:{default:k}`);
+    await eventually(() => gaps > 0);
+    proxy.heal();
+    await trusted(deaf);
+    expect(await deaf.defaultCache.getOrSet('k', () => 'new')).toBe('new');
+  });
+
+  it('an invalidation that overtakes a read keeps that read out of memory', async () => {
+    const namespace = uniqueNamespace();
+    const slow = await startEngine({ namespace, connection: { url: proxy.url } });
+    const writer = await startEngine({ namespace, connection: { url: server.url } });
+    await trusted(slow);
+    await writer.defaultCache.getOrSet('k', () => 'old');
+    proxy.delay(60, 'other');
+    const reading = slow.defaultCache.get('k');
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    // Redis has answered the read; the answer is still on its way when the announcement arrives.
+    await writer.defaultCache.delete('k');
+    expect(await reading).toBe('old');
+    proxy.delay(0, 'other');
+    expect(await slow.defaultCache.getOrSet('k', () => 'new')).toBe('new');
+  });
+
+  it('a process that hears nothing reads ids and entries from Redis every time', async () => {
+    const namespace = uniqueNamespace();
+    proxy.silence('link');
+    const deaf = await startEngine({ namespace, connection: { url: proxy.url } });
+    const writer = await startEngine({ namespace, connection: { url: server.url } });
+    for (let round = 0; round < 20; round++) {
+      const value = `value ${round}`;
+      expect(await deaf.defaultCache.getOrSet('k', () => value, { tags: ['t'] })).toBe(value);
+      await (round % 2 === 0 ? writer.defaultCache.invalidateTags(['t']) : writer.defaultCache.clear());
+    }
+    expect(deaf.connectionStates()[0]?.link).not.toBe('trusted');
+  });
+
+  /** When `value` was last answered, asking without a pause until `untilMs`; another value ends it. */
+  async function lastSeen(engine: CacheEngine, value: string, untilMs: number): Promise<number> {
+    let lastAtMs = 0;
+    while (performance.now() < untilMs) {
+      const answeredAtMs = performance.now();
+      if ((await engine.defaultCache.getOrSet('k', () => 'new')) !== value) return lastAtMs;
+      lastAtMs = answeredAtMs;
+      await new Promise(setImmediate);
+    }
+    return lastAtMs;
+  }
+});
