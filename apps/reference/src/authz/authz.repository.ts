@@ -80,7 +80,7 @@ export class AuthzRepository {
       if (rows.length > 0) await tx.insert(rolePermissions).values(rows);
       await tx.insert(activity).values({ orgId: role.orgId, userId: actorId, kind: 'role' });
     });
-    return { ...role, permissions: names };
+    return { id: role.id, orgId: role.orgId, name: role.name, permissions: names };
   }
 
   async unknownPermissions(names: string[]): Promise<string[]> {

@@ -57,11 +57,12 @@ export class ComplianceService {
     document: EvidenceDocument,
     actorId: number,
   ): Promise<StoredEvidence> {
-    if (document.expiresOn <= document.issuedOn) {
+    const { kind, status, title, issuedOn, expiresOn } = document;
+    if (expiresOn <= issuedOn) {
       throw invalidInput([{ field: 'expiresOn', reason: 'expiresOn must be later than issuedOn' }]);
     }
     await this.evidence.save(product, controlId, document, actorId);
-    return { productId: product.id, controlId, ...document };
+    return { productId: product.id, controlId, kind, status, title, issuedOn, expiresOn };
   }
 }
 

@@ -29,7 +29,8 @@ export class UsersRepository {
     return found ?? DEFAULT_PREFERENCES;
   }
 
-  async savePreferences(user: User, values: Preferences): Promise<void> {
+  async savePreferences(user: User, { locale, theme, digest, pageSize }: Preferences): Promise<void> {
+    const values = { locale, theme, digest, pageSize };
     await this.db.transaction(async (tx) => {
       await tx
         .insert(preferences)
