@@ -1,0 +1,71 @@
+export { RedisCacheModule, type RedisCacheModuleExtras } from './redis-cache.module.js';
+export type { RedisCacheModuleOptions, RedisCacheOptionsFactory } from './redis-cache.options.js';
+export { getCacheToken, getRedisToken, InjectCache, InjectRedis, type NamedCache } from './redis-cache.injection.js';
+export { CACHE_ENGINE } from './tokens.js';
+
+export { CacheEngine, type CacheEngineOptions } from './cache/engine.js';
+export type { ConnectionStatus } from './cache/backend-host.js';
+export { CacheService, type Lookup, type Resolved, type WarmResult } from './cache/cache.service.js';
+export {
+  type AnyCacheDefinition,
+  type CacheDefinition,
+  CacheHandle,
+  type CacheOf,
+  type ContextProvider,
+  defineCache,
+  DefinedCache,
+  type TypedCacheDefinition,
+} from './cache/definition.js';
+export type {
+  CallOptions,
+  EntryOptions,
+  InvalidateOptions,
+  LoadContext,
+  Loader,
+  Tags,
+  Ttl,
+} from './cache/entry-options.js';
+export type { BulkLoader } from './cache/bulk-load.js';
+export type { Key, KeyPart } from './cache/key.js';
+export { CacheStats } from './cache/stats.js';
+export type { Codec } from './cache/value.js';
+export type { ConnectionOptions, RedisNode } from './redis/connection-options.js';
+
+export { MetricsService } from './ops/metrics.service.js';
+export type { MetricsOptions, PrometheusRegistry } from './ops/metrics-options.js';
+export type { CacheSnapshot, LatencySnapshot, MetricsSnapshot } from './ops/metrics-snapshot.js';
+export {
+  type ConnectionHealth,
+  type HealthDetails,
+  type HealthOptions,
+  type HealthStatus,
+  RedisCacheHealthIndicator,
+  type RedisCacheHealthResult,
+} from './ops/redis-cache.health.js';
+
+export {
+  type CacheEventListener,
+  type CacheEventName,
+  type CacheEvents,
+  EventChannel,
+  type InvalidationKind,
+  type MissReason,
+  type UnstoredReason,
+  type WriteStatus,
+} from './events.js';
+export {
+  ClosedError,
+  type ErrorDetails,
+  InvalidArgumentError,
+  InvalidOptionsError,
+  LoaderTimeoutError,
+  MissingContextError,
+  NotInvalidatedError,
+  RecursiveLoadError,
+  RedisCacheError,
+  type RedisCacheErrorCode,
+  RedisRefusedError,
+  RedisUnavailableError,
+  UncacheableValueError,
+} from './errors.js';
+export { type Clock, type Duration, type DurationText, endOfDay, systemClock } from './time.js';

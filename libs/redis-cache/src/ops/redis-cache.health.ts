@@ -1,0 +1,135 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { ConnectionStatus } from '../cache/backend-host.js';
+import { CacheEngine } from '../cache/engine.js';
+import type { RedisConnection } from '../redis/redis-connection.js';
+import { CACHE_ENGINE } from '../tokens.js';
+import { type Duration, systemClock, toMs } from '../time.js';
+import { hitRatioOf, snapshotOf } from './metrics-snapshot.js';
+
+export type HealthStatus = 'up' | 'degraded' | 'down';
+
+export interface HealthOptions<Status extends HealthStatus = HealthStatus> {
+  /**
+   * The status while the cache answers without Redis. Default `degraded`, which Terminus 12 answers with 200; `down`
+   * where Redis is required (503); `up` for Terminus 11, which does not know `degraded`.
+   */
+  withoutRedis?: Status;
+  /** The longest wait for Redis, default 500 ms. What has not been answered by then is missing in the details. */
+  deadline?: Duration;
+}
+
+export interface HealthDetails {
+  /** Where values are kept: `redis`, `memory` (`connection: false`), or nowhere (`disabled`: loaders answer all). */
+  mode: 'redis' | 'memory' | 'disabled';
+  /** Why the status is not `up`. */
+  message?: string;
+  /** Share of requests answered from the cache, 0 to 1; missing before the first request. */
+  hitRatio?: number;
+  /** The memory tiers of this process. */
+  memory: { entries: number; bytes: number };
+  connections: Record<string, ConnectionHealth>;
+}
+
+export interface ConnectionHealth extends Omit<ConnectionStatus, 'name'> {
+  /** Round trip in milliseconds. */
+  latencyMs?: number;
+  /** Keys in the database, all namespaces and other users included. */
+  keys?: number;
+  usedMemoryBytes?: number;
+  /** 0 means no limit. */
+  maxMemoryBytes?: number;
+}
+
+/** The shape Terminus reads. Spelled here because that package need not be installed. */
+export type RedisCacheHealthResult<Key extends string, Status extends HealthStatus> = Record<
+  Key,
+  { status: 'up' | Status } & HealthDetails
+>;
+
+/**
+ * A health indicator for `@nestjs/terminus`. It always answers within its deadline, and never fails because of Redis:
+ * a cache without Redis is slower, not broken.
+ *
+ *     this.health.check([() => this.redisCache.check('redisCache')])
+ */
+@Injectable()
+export class RedisCacheHealthIndicator {
+  constructor(@Inject(CACHE_ENGINE) private readonly engine: CacheEngine) {}
+
+  /** @param key the name under which the result appears */
+  async check<Key extends string, Status extends HealthStatus = 'degraded'>(
+    key: Key,
+    options: HealthOptions<Status> = {},
+  ): Promise<RedisCacheHealthResult<Key, Status>> {
+    const deadlineMs = toMs(options.deadline ?? 500, 'deadline');
+    const mode = this.#mode();
+    const connections = await this.#connections(deadlineMs);
+    const message = problemOf(mode, connections, deadlineMs);
+    const { caches } = snapshotOf(this.engine);
+    const hitRatio = hitRatioOf(caches);
+    const details: HealthDetails = {
+      mode,
+      ...(message === undefined ? {} : { message }),
+      ...(hitRatio === undefined ? {} : { hitRatio }),
+      memory: {
+        entries: caches.reduce((total, { memory }) => total + memory.entries, 0),
+        bytes: caches.reduce((total, { memory }) => total + memory.bytes, 0),
+      },
+      connections,
+    };
+    const withoutRedis = (options.withoutRedis ?? 'degraded') as Status;
+    const status = message === undefined ? 'up' : withoutRedis;
+    return { [key]: { status, ...details } } as RedisCacheHealthResult<Key, Status>;
+  }
+
+  #mode(): HealthDetails['mode'] {
+    if (!this.engine.isEnabled) return 'disabled';
+    return this.engine.connection() === undefined ? 'memory' : 'redis';
+  }
+
+  async #connections(deadlineMs: number): Promise<Record<string, ConnectionHealth>> {
+    const ended = new AbortController();
+    const deadline = systemClock.sleep(deadlineMs, ended.signal);
+    const entries = this.engine.connectionStates().map(async ({ name, ...status }) => {
+      const health: ConnectionHealth = { ...status };
+      const connection = this.engine.connection(name);
+      if (connection !== undefined && status.isUp) await Promise.race([measure(connection, health), deadline]);
+      // A copy, because what arrives after the deadline must not change an answer already given.
+      return [name, { ...health }] as const;
+    });
+    try {
+      return Object.fromEntries(await Promise.all(entries));
+    } finally {
+      ended.abort();
+    }
+  }
+}
+
+/** Fills in what Redis tells; what it does not tell stays missing. */
+async function measure(connection: RedisConnection, health: ConnectionHealth): Promise<void> {
+  await Promise.allSettled([
+    connection.ping().then((ms) => {
+      health.latencyMs = Math.round(ms * 1000) / 1000;
+    }),
+    connection.keyCount().then((keys) => {
+      health.keys = keys;
+    }),
+    connection.info('memory').then((info) => {
+      health.usedMemoryBytes = Number(info.get('used_memory'));
+      health.maxMemoryBytes = Number(info.get('maxmemory'));
+    }),
+  ]);
+}
+
+function problemOf(
+  mode: HealthDetails['mode'],
+  connections: Record<string, ConnectionHealth>,
+  deadlineMs: number,
+): string | undefined {
+  if (mode === 'disabled') return undefined;
+  if (mode === 'memory') return 'There is no Redis: values are kept in the memory of this process only.';
+  const down = Object.entries(connections)
+    .filter(([, { isUp, latencyMs }]) => !isUp || latencyMs === undefined)
+    .map(([name, { isUp }]) => (isUp ? `"${name}" did not answer within ${deadlineMs} ms` : `"${name}" is down`));
+  return down.length === 0 ? undefined : `Answering without Redis: ${down.join(', ')}.`;
+}

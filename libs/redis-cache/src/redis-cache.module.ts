@@ -1,0 +1,140 @@
+import {
+  ConfigurableModuleBuilder,
+  type DynamicModule,
+  type FactoryProvider,
+  Inject,
+  Logger,
+  Module,
+  type ModuleMetadata,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import { CacheService } from './cache/cache.service.js';
+import type { AnyCacheDefinition } from './cache/definition.js';
+import { CacheEngine } from './cache/engine.js';
+import { MetricsService } from './ops/metrics.service.js';
+import { RedisCacheHealthIndicator } from './ops/redis-cache.health.js';
+import { getCacheToken, getRedisToken } from './redis-cache.injection.js';
+import type { RedisCacheModuleOptions } from './redis-cache.options.js';
+import { validateOptions } from './redis-cache.validation.js';
+import { CACHE_ENGINE, METRICS_OPTIONS } from './tokens.js';
+
+export interface RedisCacheModuleExtras {
+  /** Whether every module can inject the caches without importing this one. Default `true`. */
+  isGlobal?: boolean;
+  /**
+   * Names of `connections` that `@InjectRedis(name)` is used with. Only `forRootAsync` needs it, because Nest asks for
+   * providers before it asks for options.
+   */
+  connectionNames?: readonly string[];
+}
+
+const host = new ConfigurableModuleBuilder<RedisCacheModuleOptions>({ moduleName: 'RedisCache' })
+  .setClassMethodName('forRoot')
+  .setFactoryMethodName('createRedisCacheOptions')
+  .setExtras<RedisCacheModuleExtras>({}, (definition, { isGlobal = true, connectionNames = [] }) => {
+    const clients = connectionNames.map(clientProvider);
+    return {
+      ...definition,
+      global: isGlobal,
+      providers: [...(definition.providers ?? []), ...clients],
+      exports: clients.map(({ provide }) => provide),
+    };
+  })
+  .build();
+
+/** Home of the providers of one `forFeature`; the caches themselves live in the engine of the root module. */
+@Module({})
+class RedisCacheFeatureModule {}
+
+/**
+ * The cache of an application. Import `forRoot` or `forRootAsync` once; Redis is connected (or given up on for now,
+ * after `startTimeout`) before the providers that use it are made, and left when the application has shut down.
+ */
+@Module({
+  providers: [
+    { provide: CACHE_ENGINE, inject: [host.MODULE_OPTIONS_TOKEN], useFactory: startEngine },
+    {
+      provide: METRICS_OPTIONS,
+      inject: [host.MODULE_OPTIONS_TOKEN],
+      useFactory: (options: RedisCacheModuleOptions) => options.metrics ?? {},
+    },
+    { provide: CacheService, inject: [CACHE_ENGINE], useFactory: (engine: CacheEngine) => engine.defaultCache },
+    clientProvider('default'),
+    MetricsService,
+    RedisCacheHealthIndicator,
+  ],
+  exports: [CACHE_ENGINE, CacheService, getRedisToken(), MetricsService, RedisCacheHealthIndicator],
+})
+export class RedisCacheModule extends host.ConfigurableModuleClass implements OnApplicationShutdown {
+  constructor(@Inject(CACHE_ENGINE) private readonly engine: CacheEngine) {
+    super();
+  }
+
+  static override forRoot(options: typeof host.OPTIONS_TYPE = {}): DynamicModule {
+    return super.forRoot({ connectionNames: Object.keys(options.connections ?? {}), ...options });
+  }
+
+  static override forRootAsync(options: typeof host.ASYNC_OPTIONS_TYPE): DynamicModule {
+    return super.forRootAsync(options);
+  }
+
+  /**
+   * Makes the caches of these definitions injectable with `@InjectCache(definition)` in the importing module.
+   *
+   * @param imports the root module, where that is not global
+   */
+  static forFeature(
+    definitions: readonly AnyCacheDefinition[],
+    imports: NonNullable<ModuleMetadata['imports']> = [],
+  ): DynamicModule {
+    const providers = definitions.map((definition): FactoryProvider => ({
+      provide: getCacheToken(definition),
+      inject: [CACHE_ENGINE],
+      useFactory: (engine: CacheEngine) => engine.cache(definition),
+    }));
+    return { module: RedisCacheFeatureModule, imports, providers, exports: providers.map(({ provide }) => provide) };
+  }
+
+  /** The last hook of all, so that what the application still does while it shuts down can use the cache. */
+  async onApplicationShutdown(): Promise<void> {
+    await this.engine.close();
+  }
+}
+
+async function startEngine(options: RedisCacheModuleOptions): Promise<CacheEngine> {
+  validateOptions(options);
+  const { metrics: _metrics, ...engineOptions } = options;
+  const engine = new CacheEngine(engineOptions);
+  try {
+    await engine.start();
+  } catch (error) {
+    // Nobody else has seen this engine, so nobody else would end its connections.
+    await engine.close();
+    throw error;
+  }
+  reportTo(new Logger('RedisCacheModule'), engine);
+  return engine;
+}
+
+/** Which store is used is worth a line: a cache that silently has none looks like a slow application. */
+function reportTo(logger: Logger, engine: CacheEngine): void {
+  if (!engine.isEnabled) logger.warn('The cache is disabled: loaders answer every call.');
+  else if (engine.connection() === undefined) logger.warn('There is no Redis: values are kept in this process only.');
+  for (const { name, isUp } of engine.connectionStates()) {
+    if (isUp) logger.log(`Connection "${name}" uses Redis.`);
+    else logger.warn(`Connection "${name}" does not reach Redis: loaders answer until it does.`);
+  }
+  engine.events.on('breaker', ({ connection, state, reason }) => {
+    if (state === 'open' && reason !== 'closed')
+      logger.warn(`Connection "${connection}" does without Redis: ${reason}.`);
+    if (state === 'closed') logger.log(`Connection "${connection}" uses Redis again: ${reason}.`);
+  });
+}
+
+function clientProvider(connection: string): FactoryProvider {
+  return {
+    provide: getRedisToken(connection),
+    inject: [CACHE_ENGINE],
+    useFactory: (engine: CacheEngine) => engine.connection(connection)?.client,
+  };
+}

@@ -1,0 +1,15 @@
+import type { CacheEngineOptions } from './cache/engine.js';
+import type { MetricsOptions } from './ops/metrics-options.js';
+
+/** Three heartbeats of the coherence link: a shorter `maxStaleness` could not be proven between two of them. */
+export const MIN_STALENESS_MS = 750;
+
+/** Options of `RedisCacheModule.forRoot`. All are optional; wrong and unknown ones are refused at start, all at once. */
+export interface RedisCacheModuleOptions extends CacheEngineOptions {
+  metrics?: MetricsOptions;
+}
+
+/** What `forRootAsync({ useClass })` and `{ useExisting }` expect. */
+export interface RedisCacheOptionsFactory {
+  createRedisCacheOptions(): RedisCacheModuleOptions | Promise<RedisCacheModuleOptions>;
+}

@@ -1,0 +1,141 @@
+import { isInt, ValidateBy, ValidateNested } from 'class-validator';
+import { NAME_PATTERN } from './redis/keyspace.js';
+import { MIN_STALENESS_MS } from './redis-cache.options.js';
+import { toMs } from './time.js';
+
+const NAME = '1 to 64 of A-Z a-z 0-9 _ -';
+const DURATION = "a duration above 0: milliseconds as a number, or text such as '250ms', '30s' or '15m'";
+const WHOLE = 'a whole number of at least 1';
+const SECRET = { isSecret: true };
+
+/** What class-validator reports of a broken rule. */
+export interface Rule {
+  allowed: string;
+  isSecret?: boolean;
+}
+
+/** The rule of one option. `allowed` completes "It must be …"; the value of a secret is never shown. */
+function Must(
+  allowed: string,
+  isAllowed: (value: unknown) => boolean,
+  options: Omit<Rule, 'allowed'> = {},
+): PropertyDecorator {
+  const validate = (value: unknown): boolean => value === undefined || isAllowed(value);
+  return ValidateBy({ name: 'must', validator: { validate } }, { context: { allowed, ...options } satisfies Rule });
+}
+
+export class MemoryRules {
+  @Must(WHOLE, isCount) maxEntries?: unknown;
+  @Must(WHOLE, isCount) maxBytes?: unknown;
+}
+
+export class ConnectionRules {
+  @Must('text: redis://[user:password@]host[:port][/db], or rediss:// for TLS', isText, SECRET) url?: unknown;
+  @Must('a host name or an address', isText) host?: unknown;
+  @Must('a whole number from 1 to 65535', isPort) port?: unknown;
+  @Must('a whole number of at least 0', (value) => isInt(value) && (value as number) >= 0) db?: unknown;
+  @Must('text that is not empty', isText, SECRET) username?: unknown;
+  @Must('text that is not empty', isText, SECRET) password?: unknown;
+  @Must('true, false, or options of tls.connect', (value) => isBoolean(value) || isObject(value), SECRET) tls?: unknown;
+  @Must('a list of { host, port } with at least one item', isNodeList) sentinels?: unknown;
+  @Must('the name of the primary that the sentinels watch', isText) sentinelName?: unknown;
+  @Must('text that is not empty', isText, SECRET) sentinelUsername?: unknown;
+  @Must('text that is not empty', isText, SECRET) sentinelPassword?: unknown;
+  @Must('a list of { host, port } with at least one item', isNodeList) cluster?: unknown;
+  @Must(WHOLE, isCount) maxConnections?: unknown;
+  @Must(DURATION, isDuration) connectTimeout?: unknown;
+  @Must(DURATION, isDuration) commandTimeout?: unknown;
+  @Must(DURATION, isDuration) controlTimeout?: unknown;
+  @Must(DURATION, isDuration) socketTimeout?: unknown;
+}
+
+export class MetricsRules {
+  @Must('true, false, or a Registry of prom-client', (value) => isBoolean(value) || isRegistry(value))
+  prometheus?: unknown;
+}
+
+export class OptionRules {
+  @Must('true or false', isBoolean) enabled?: unknown;
+  @Must(NAME, isName) namespace?: unknown;
+  // Somebody may have put a URL with a password here.
+  @Must('{ url } or { host, port }, or false for none', (value) => value === false || isObject(value), SECRET)
+  @ValidateNested()
+  connection?: unknown;
+  @Must(`an object of connection options by name (${NAME}; "default" is the main connection)`, isConnectionMap, SECRET)
+  @ValidateNested()
+  connections?: unknown;
+  @Must('an object of entry options', isObject) defaults?: unknown;
+  @Must(`an object of entry options by cache name (${NAME})`, isEntryOptionsByName) caches?: unknown;
+  @Must('{ maxEntries, maxBytes }, or false for none', (value) => value === false || isObject(value))
+  @ValidateNested()
+  l1?: unknown;
+  @Must(`a duration of at least ${MIN_STALENESS_MS} ms, three heartbeats of the link`, isStaleness)
+  maxStaleness?: unknown;
+  @Must(DURATION, isDuration) maxTtl?: unknown;
+  @Must(DURATION, isDuration) startTimeout?: unknown;
+  @Must('true or false', isBoolean) strictStart?: unknown;
+  @Must("a function that returns values by name, such as { tenant: 'acme' }", (value) => typeof value === 'function')
+  context?: unknown;
+  @Must('{ prometheus }', isObject) @ValidateNested() metrics?: unknown;
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string' && value.trim() !== '';
+}
+
+function isBoolean(value: unknown): boolean {
+  return typeof value === 'boolean';
+}
+
+export function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isName(value: unknown): boolean {
+  return typeof value === 'string' && NAME_PATTERN.test(value);
+}
+
+function isCount(value: unknown): boolean {
+  return isInt(value) && (value as number) >= 1;
+}
+
+function isPort(value: unknown): boolean {
+  return isCount(value) && (value as number) <= 65_535;
+}
+
+export function isDuration(value: unknown): boolean {
+  try {
+    toMs(value as string, '');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isStaleness(value: unknown): boolean {
+  return isDuration(value) && toMs(value as string, '') >= MIN_STALENESS_MS;
+}
+
+function isNodeList(value: unknown): boolean {
+  if (!Array.isArray(value) || value.length === 0) return false;
+  return value.every(
+    (node: unknown) =>
+      isObject(node) &&
+      'host' in node &&
+      isText(node.host) &&
+      (!('port' in node) || node.port === undefined || isPort(node.port)),
+  );
+}
+
+function isConnectionMap(value: unknown): boolean {
+  if (!(value instanceof Map)) return false;
+  return [...value].every(([name, each]) => isName(name) && name !== 'default' && each instanceof ConnectionRules);
+}
+
+export function isEntryOptionsByName(value: unknown): boolean {
+  return isObject(value) && Object.entries(value).every(([name, each]) => isName(name) && isObject(each));
+}
+
+function isRegistry(value: unknown): boolean {
+  return isObject(value) && 'registerMetric' in value && typeof value.registerMetric === 'function';
+}
