@@ -8,7 +8,10 @@ const everyProject = {
   transform: { '\\.(ts|mts|js|mjs)$': '<rootDir>/test/support/jest-transform.cjs' },
   transformIgnorePatterns: [],
   resolver: '<rootDir>/test/support/jest-resolver.cjs',
-  moduleNameMapper: { '^nestjs-rcache$': '<rootDir>/libs/redis-cache/src/index.ts' },
+  moduleNameMapper: {
+    '^nestjs-rcache$': '<rootDir>/libs/redis-cache/src/index.ts',
+    '^nestjs-rcache/config$': '<rootDir>/libs/redis-cache/src/redis-cache.config.ts',
+  },
   globalSetup: '<rootDir>/test/support/global-setup.mjs',
   globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
   modulePathIgnorePatterns: ['/dist/', '<rootDir>/test/consumers/'],

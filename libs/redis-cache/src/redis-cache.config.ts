@@ -1,0 +1,107 @@
+import { registerAs } from '@nestjs/config';
+import type { EntryOptions } from './cache/entry-options.js';
+import { InvalidOptionsError } from './errors.js';
+import { EnvironmentReader } from './redis-cache.environment.js';
+import { MIN_STALENESS_MS, type RedisCacheModuleOptions } from './redis-cache.options.js';
+import type { ConnectionOptions, RedisNode } from './redis/connection-options.js';
+import type { DurationText } from './time.js';
+
+/** Lifetimes that environments agree on by name: `CACHE_TTL_MEDIUM=10m` changes what `medium` means. */
+export type TtlPreset = 'short' | 'medium' | 'long' | 'day';
+
+export const DEFAULT_TTL_PRESETS: Readonly<Record<TtlPreset, DurationText>> = {
+  short: '1m',
+  medium: '15m',
+  long: '1h',
+  day: '1d',
+};
+
+/** The value of `REDIS_URL` that means: no Redis, values are kept in the memory of this process. */
+const NO_REDIS = 'memory';
+const PRESETS = Object.keys(DEFAULT_TTL_PRESETS) as TtlPreset[];
+const TTL_PREFIX = 'CACHE_TTL_';
+
+/**
+ * The options of `RedisCacheModule` from the environment, as a namespace of `@nestjs/config`; `.env.example` documents
+ * each variable.
+ *
+ *     imports: [ConfigModule.forRoot(), RedisCacheModule.forRootAsync(redisCacheConfig.asProvider())]
+ */
+export const redisCacheConfig = registerAs('redisCache', () => optionsFromEnvironment(process.env));
+
+/**
+ * A ttl that the environment decides: that of the preset in `CACHE_TTL_SHORT`, `…_MEDIUM`, `…_LONG` or `…_DAY`, or its
+ * default. Read when a value is stored, since definitions and decorators run before a `.env` file is read.
+ *
+ *     defineCache({ name: 'users', ttl: presetTtl('medium'), key: (id: number) => ['user', id] })
+ */
+export function presetTtl(preset: TtlPreset): () => DurationText {
+  return () => new EnvironmentReader(process.env).duration(variableOf(preset)) ?? DEFAULT_TTL_PRESETS[preset];
+}
+
+/** @throws InvalidOptionsError naming every wrong variable, its value (never a secret's) and the allowed form. */
+export function optionsFromEnvironment(
+  environment: Readonly<Record<string, string | undefined>>,
+): RedisCacheModuleOptions {
+  const read = new EnvironmentReader(environment);
+  const presets = { ...DEFAULT_TTL_PRESETS };
+  for (const preset of PRESETS) presets[preset] = read.duration(variableOf(preset)) ?? presets[preset];
+  const ttl = (name: string): DurationText | undefined => read.durationOr(name, presets);
+
+  const defaultTtl = ttl('CACHE_DEFAULT_TTL');
+  const caches: Record<string, EntryOptions<never>> = {};
+  for (const name of Object.keys(environment)) {
+    if (!name.startsWith(TTL_PREFIX) || PRESETS.some((preset) => variableOf(preset) === name)) continue;
+    const cacheTtl = ttl(name);
+    if (cacheTtl === undefined) continue;
+    for (const cache of spellings(name.slice(TTL_PREFIX.length))) caches[cache] = { ttl: cacheTtl };
+  }
+  const options: RedisCacheModuleOptions = {
+    enabled: read.flag('CACHE_ENABLED'),
+    namespace: read.name('CACHE_NAMESPACE'),
+    maxStaleness: read.duration('CACHE_MAX_STALENESS', MIN_STALENESS_MS),
+    ...(defaultTtl === undefined ? {} : { defaults: { ttl: defaultTtl } }),
+    caches,
+    connection: connectionFrom(read),
+  };
+  if (read.problems.length > 0) throw new InvalidOptionsError('Environment variables', read.problems);
+  return options;
+}
+
+function connectionFrom(read: EnvironmentReader): ConnectionOptions | false {
+  read.excludeEachOther(['REDIS_URL', 'REDIS_HOST', 'REDIS_SENTINELS', 'REDIS_CLUSTER_NODES']);
+  read.excludeEachOther(['REDIS_URL', 'REDIS_PORT']);
+  if (read.text('REDIS_URL') === NO_REDIS) return false;
+  const sentinels: RedisNode[] | undefined = read.nodes('REDIS_SENTINELS');
+  const connection: ConnectionOptions = {
+    url: read.redisUrl('REDIS_URL', NO_REDIS),
+    host: read.text('REDIS_HOST'),
+    port: read.whole('REDIS_PORT', 1, 65_535),
+    db: read.whole('REDIS_DB', 0),
+    username: read.text('REDIS_USERNAME'),
+    password: read.text('REDIS_PASSWORD'),
+    tls: read.flag('REDIS_TLS'),
+    sentinels,
+    sentinelName: read.text('REDIS_SENTINEL_NAME'),
+    cluster: read.nodes('REDIS_CLUSTER_NODES'),
+    maxConnections: read.whole('REDIS_MAX_CONNECTIONS', 1),
+    connectTimeout: read.duration('REDIS_CONNECT_TIMEOUT'),
+    commandTimeout: read.duration('REDIS_COMMAND_TIMEOUT'),
+  };
+  if (sentinels !== undefined && connection.sentinelName === undefined) {
+    read.problems.push('REDIS_SENTINEL_NAME is not set. It must be the name of the primary that the sentinels watch.');
+  }
+  return connection;
+}
+
+function variableOf(preset: TtlPreset): string {
+  return `${TTL_PREFIX}${preset.toUpperCase()}`;
+}
+
+/** A variable cannot say how a cache spells its name: `USER_PROFILES` is user_profiles, user-profiles, userProfiles, … */
+function spellings(variable: string): string[] {
+  const words = variable.toLowerCase().split('_');
+  const capitalised = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1));
+  const pascal = capitalised.join('');
+  return [words.join('_'), words.join('-'), pascal.charAt(0).toLowerCase() + pascal.slice(1), pascal];
+}
