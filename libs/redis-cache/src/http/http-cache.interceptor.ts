@@ -1,7 +1,6 @@
 import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import { ExternalContextCreator, HttpAdapterHost } from '@nestjs/core';
-import { isDeepStrictEqual } from 'node:util';
 import { of, type Observable } from 'rxjs';
 import type { CacheService } from '../cache/cache.service.js';
 import { defineCache } from '../cache/definition.js';
@@ -14,7 +13,7 @@ import { CachedRoutes, type CachedRoute } from './cached-routes.js';
 import { HttpExchange } from './http-exchange.js';
 import { CREDENTIAL_HEADERS, matchedPath, type HttpRequest, type HttpResponse } from './http-message.js';
 import { audienceOf, responseKey } from './response-key.js';
-import { lostHeaders, toStored, toValue, type Answer, type StoredResponse } from './stored-response.js';
+import { isPlain, lostHeaders, toStored, type Answer, type StoredResponse } from './stored-response.js';
 
 /** What holds for every route of an application; provide it under `HTTP_CACHE_OPTIONS` in a global module. */
 export interface HttpCacheModuleOptions {
@@ -145,7 +144,7 @@ export class HttpCacheInterceptor implements NestInterceptor {
     if (lost.length > 0) {
       this.#warn(route, 'headers', `it sets ${lost.join(', ')}, which hits will lack; name them in its headers option`);
     }
-    if (route.isOutermost || isDeepStrictEqual(toValue(stored.body), answer.value)) return stored;
+    if (route.isOutermost || isPlain(answer.value)) return stored;
     this.#warn(
       route,
       'value',

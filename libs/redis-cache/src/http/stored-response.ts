@@ -83,6 +83,14 @@ export function toValue(body: StoredBody): unknown {
   return body.type === 'bytes' ? Buffer.from(body.base64, 'base64') : body.value;
 }
 
+/** Whether `toValue` gives back the same: nothing of it is lost on its way through JSON. */
+export function isPlain(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return true;
+  if (Array.isArray(value)) return value.every(isPlain);
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return (prototype === Object.prototype || prototype === null) && Object.values(value).every(isPlain);
+}
+
 /** What to hand to the adapter so that it sends exactly the stored bytes. */
 export function toPayload(body: StoredBody): unknown {
   if (body.type === 'json') return body.text;

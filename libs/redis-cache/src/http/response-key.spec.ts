@@ -1,0 +1,89 @@
+import { encodeKey } from '../cache/key.js';
+import type { CachedRoute } from './cached-routes.js';
+import type { HttpCacheOptions } from './http-cache.decorator.js';
+import { CREDENTIAL_HEADERS, type HttpRequest } from './http-message.js';
+import { audienceOf, responseKey } from './response-key.js';
+
+function routeOf(options: HttpCacheOptions<unknown> = {}): CachedRoute {
+  return {
+    name: 'Items.list',
+    version: '1',
+    options,
+    isOutermost: true,
+    isPrivate: typeof options.scope === 'function',
+    vary: options.vary ?? [],
+    storedHeaders: [],
+  };
+}
+
+const base: HttpRequest & { user?: unknown } = {
+  headers: { accept: 'a' },
+  protocol: 'https',
+  hostname: 'shop.example',
+  hosts: {},
+  params: { id: '1' },
+  query: { page: '1' },
+};
+const route = routeOf({ vary: ['accept'] });
+const keyOf = (request: HttpRequest, of = route, path = '/items/:id', audience: string | string[] = 'anonymous') =>
+  encodeKey(responseKey(of, path, request, audience));
+
+describe('the key of a response', () => {
+  it('is the same for the same request, in whatever order it was parsed', () => {
+    expect(keyOf({ ...base, query: { b: '2', a: '1' } })).toBe(keyOf({ ...base, query: { a: '1', b: '2' } }));
+  });
+
+  it('differs by everything a handler may look at', () => {
+    const keys = [
+      keyOf(base),
+      keyOf({ ...base, protocol: 'http' }),
+      keyOf({ ...base, hostname: 'other.example' }),
+      keyOf({ ...base, hosts: { account: 'a' } }),
+      keyOf({ ...base, params: { id: '2' } }),
+      keyOf({ ...base, params: { id: ['1'] } }),
+      keyOf({ ...base, query: { page: ['1'] } }),
+      keyOf({ ...base, query: { page: '1', debug: '' } }),
+      keyOf({ ...base, headers: { accept: 'b' } }),
+      keyOf({ ...base, headers: {} }),
+      keyOf(base, { ...route, version: '2' }),
+      keyOf(base, { ...route, name: 'Items.find' }),
+      keyOf(base, route, '/things/:id'),
+      keyOf(base, route, '/items/:id', 'public'),
+      keyOf(base, route, '/items/:id', ['principal', 'anonymous']),
+    ];
+    expect(new Set(keys).size).toBe(keys.length);
+  });
+
+  it('holds the listed query parameters only', () => {
+    const listed = routeOf({ query: ['page'] });
+    expect(keyOf({ ...base, query: { page: '1', utm: 'x' } }, listed)).toBe(keyOf(base, listed));
+    expect(keyOf({ ...base, query: { page: '2' } }, listed)).not.toBe(keyOf(base, listed));
+    expect(keyOf({ ...base, query: {} }, listed)).not.toBe(keyOf({ ...base, query: { page: '' } }, listed));
+  });
+});
+
+describe('the audience of a response', () => {
+  const of = (options: HttpCacheOptions<unknown>, request: object = base) =>
+    audienceOf(routeOf(options), request as HttpRequest, CREDENTIAL_HEADERS);
+
+  it.each(CREDENTIAL_HEADERS)('is nobody else when a request has %s', (name) => {
+    expect(of({}, { headers: { [name]: 'x' } })).toBeUndefined();
+    expect(of({ scope: 'public' }, { headers: { [name]: 'x' } })).toBe('public');
+  });
+
+  it('is nobody else when a guard recognised somebody', () => {
+    expect(of({}, { headers: {}, user: { id: 1 } })).toBeUndefined();
+    expect(of({}, { headers: {}, user: undefined })).toBe('anonymous');
+  });
+
+  it.each([undefined, null, '', Number.NaN, [], ['acme', undefined], ['acme', '']])(
+    'is nobody else when the principal is %j',
+    (principal) => {
+      expect(of({ scope: () => principal as string })).toBeUndefined();
+    },
+  );
+
+  it.each(['alice', 0, 7n, ['acme', 1]])('is the principal %s', (principal) => {
+    expect(of({ scope: () => principal })).toEqual(['principal', principal]);
+  });
+});
