@@ -21,7 +21,10 @@ function Must(
   options: Omit<Rule, 'allowed'> = {},
 ): PropertyDecorator {
   const validate = (value: unknown): boolean => value === undefined || isAllowed(value);
-  return ValidateBy({ name: 'must', validator: { validate } }, { context: { allowed, ...options } satisfies Rule });
+  return ValidateBy(
+    { name: 'must', validator: { validate, defaultMessage: () => allowed } },
+    { context: { allowed, ...options } satisfies Rule },
+  );
 }
 
 export class MemoryRules {
