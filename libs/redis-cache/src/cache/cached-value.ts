@@ -14,6 +14,8 @@ export interface ValueOptions {
  * @throws CorruptValueError from the constructor when the bytes cannot be decoded.
  */
 export class CachedValue {
+  /** Size of the encoded value before compression. */
+  readonly bytes: number;
   readonly #shared: unknown;
   readonly #encoded: EncodedValue | undefined;
   /** The decoding that proved the bytes readable; the first caller gets it. */
@@ -24,6 +26,7 @@ export class CachedValue {
     private readonly options: ValueOptions,
   ) {
     const readable = decompressValue(encoded, options.maxValueBytes);
+    this.bytes = readable.bytes.length;
     const value = decodeValue(readable, { codec: options.codec, maxBytes: options.maxValueBytes });
     if (readable.mutable || options.copies) {
       this.#encoded = readable;

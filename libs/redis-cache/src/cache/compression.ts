@@ -1,3 +1,4 @@
+import { constants as bufferConstants } from 'node:buffer';
 import { constants, deflateSync, inflateSync } from 'node:zlib';
 
 // Below this size the time costs more than the bytes it saves; see docs/decisions/codec.md.
@@ -14,5 +15,5 @@ export function compress(bytes: Buffer): Buffer | undefined {
 
 /** The original bytes; throws when they are damaged or would be more than `maxBytes` (a few bytes can claim gigabytes). */
 export function decompress(bytes: Buffer, maxBytes: number): Buffer {
-  return inflateSync(bytes, { maxOutputLength: maxBytes });
+  return inflateSync(bytes, { maxOutputLength: Math.min(maxBytes, bufferConstants.MAX_LENGTH) });
 }

@@ -173,7 +173,7 @@ export class EntryReader {
       trust: coherence.trust,
       verifiedAtVersion: version,
       isOutage: false,
-      bytes: envelope.value.bytes.length,
+      bytes: value.bytes,
     };
   }
 

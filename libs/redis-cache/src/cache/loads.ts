@@ -10,7 +10,7 @@ import type { Flight, Outcome } from './flight.js';
 import { type Loaded, runLoader } from './loader-run.js';
 import type { Entry } from './memory-tier.js';
 import { checkTags, freshMs, type Policy } from './policy.js';
-import { encodeValue, type EncodedValue } from './value.js';
+import { compressValue, encodeValue, type EncodedValue } from './value.js';
 import type { Waiters } from './waiters.js';
 
 /** A holder that died is replaced after this; a living one renews at half of it. */
@@ -155,24 +155,23 @@ export class Loads {
   }
 
   async #store(redis: Redis, request: LoadRequest, prepared: Prepared, lease: Lease) {
-    const tooLarge = prepared.encoded.bytes.length > request.policy.maxValueBytes;
-    if (tooLarge) return { reason: 'too-large' } as const;
+    if (prepared.value.bytes > request.policy.maxValueBytes) return { reason: 'too-large' } as const;
     if (prepared.freshMs === false || prepared.loaded.isSkipped) return { reason: 'skipped' } as const;
     const valueTags = this.#valueTags(prepared, request);
     const ids = await this.#withValueTags(request.flight, lease.ids, valueTags);
     if (ids === undefined) return { reason: 'unconfirmed-tags', valueTags } as const;
-    const { record, entry, lifetimeMs } = this.record(
+    const { toBytes, entry, lifetimeMs } = this.record(
       prepared.encoded,
       prepared.value,
       ids,
       { ...prepared, freshMs: prepared.freshMs },
       request.policy,
     );
-    const isFilled = await redis.tier.fill(lease.slotKey, lease.token, record, lifetimeMs);
+    const isFilled = await redis.tier.fill(lease.slotKey, lease.token, toBytes(), lifetimeMs);
     return isFilled ? ({ reason: undefined, entry, valueTags } as const) : ({ reason: 'refused', valueTags } as const);
   }
 
-  /** The stored form of a value that is fresh from now on, and the same entry as this process sees it. */
+  /** An entry that is fresh from now on, and its bytes for whoever stores it in Redis. */
   record(
     encoded: EncodedValue,
     value: CachedValue,
@@ -185,20 +184,21 @@ export class Loads {
     const createdAtMs = serverClock.nowMs();
     const lifetimeMs = Math.min(times.freshMs + policy.graceMs, maxTtlMs);
     const [namespace, cache, ...tags] = ids as [TagId, TagId, ...TagId[]];
-    const record = encodeEnvelope({
-      id,
-      createdAtMs,
-      freshUntilMs: createdAtMs + times.freshMs,
-      servableUntilMs: createdAtMs + lifetimeMs,
-      loadMs: times.loadMs,
-      namespaceId: namespace.id,
-      cacheId: cache.id,
-      tags,
-      softExpired: false,
-      negative: false,
-      codecName: policy.codec?.name ?? '',
-      value: encoded,
-    });
+    const toBytes = () =>
+      encodeEnvelope({
+        id,
+        createdAtMs,
+        freshUntilMs: createdAtMs + times.freshMs,
+        servableUntilMs: createdAtMs + lifetimeMs,
+        loadMs: times.loadMs,
+        namespaceId: namespace.id,
+        cacheId: cache.id,
+        tags,
+        softExpired: false,
+        negative: false,
+        codecName: policy.codec?.name ?? '',
+        value: compressValue(encoded, policy.compressAboveBytes),
+      });
     const nowMs = clock.nowMs();
     const entry: Entry = {
       id,
@@ -212,9 +212,9 @@ export class Loads {
       trust: coherence.trust,
       verifiedAtVersion: tagTable.version - 1,
       isOutage: false,
-      bytes: encoded.bytes.length,
+      bytes: value.bytes,
     };
-    return { record, entry, lifetimeMs };
+    return { toBytes, entry, lifetimeMs };
   }
 
   /** Tags of the value that were not known before the load. */
@@ -252,8 +252,8 @@ export class Loads {
       const loadMs = clock.nowMs() - startedAtMs;
       this.core.stats.loads += 1;
       this.core.stats.recordLoad(loadMs);
-      const encoded = encodeValue(loaded.value, { codec: policy.codec, compressAboveBytes: policy.compressAboveBytes });
-      const value = new CachedValue(encoded, { ...policy, maxValueBytes: Infinity });
+      const encoded = encodeValue(loaded.value, { codec: policy.codec, compressAboveBytes: Infinity });
+      const value = new CachedValue(encoded, policy);
       const limits = { maxTtlMs, nowMs: serverClock.nowMs(), random: clock.random() };
       return { encoded, value, freshMs: freshMs(policy, loaded.ttl, loaded.value, limits), loadMs, loaded };
     } catch (error) {
@@ -278,8 +278,7 @@ export class Loads {
     const prepared = await this.#prepare(request);
     const outcome = this.#unstored(request, prepared, 'unavailable');
     const mayRemember = policy.usesMemory && !flight.isCut && !request.isStrong && prepared.freshMs !== false;
-    if (!mayRemember || prepared.loaded.isSkipped || prepared.encoded.bytes.length > policy.maxValueBytes)
-      return outcome;
+    if (!mayRemember || prepared.loaded.isSkipped || prepared.value.bytes > policy.maxValueBytes) return outcome;
     const tags = [...this.core.reservedTags, ...request.tags, ...this.#valueTags(prepared, request)];
     const ids = tags.map((tag) => ({ tag, id: '' }));
     this.core.memory?.set(flight.key, { ...outcome.entry, ids, trust, isOutage: true });
@@ -296,7 +295,7 @@ export class Loads {
     const before = await this.#idsForLoad(request.tags, new Map(), false);
     const prepared = await this.#prepare(request);
     if (prepared.freshMs === false || prepared.loaded.isSkipped) return this.#unstored(request, prepared, 'skipped');
-    if (prepared.encoded.bytes.length > policy.maxValueBytes) return this.#unstored(request, prepared, 'too-large');
+    if (prepared.value.bytes > policy.maxValueBytes) return this.#unstored(request, prepared, 'too-large');
     const valueTags = this.#valueTags(prepared, request);
     const ids = await this.#withValueTags(flight, before, valueTags);
     if (flight.isCut || ids === undefined) return this.#unstored(request, prepared, 'refused', valueTags);

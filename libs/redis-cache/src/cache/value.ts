@@ -53,7 +53,12 @@ export const CODEC_NAME = /^[a-z0-9-]{1,32}$/;
 /** @throws UncacheableValueError for a value that cannot be stored without changing it; `path` says where. */
 export function encodeValue(value: unknown, options: EncodeOptions = {}): EncodedValue {
   const encoded = options.codec === undefined ? encodeDefault(value) : encodeCustom(value, options.codec);
-  if (encoded.bytes.length <= (options.compressAboveBytes ?? DEFAULT_COMPRESS_ABOVE_BYTES)) return encoded;
+  return compressValue(encoded, options.compressAboveBytes ?? DEFAULT_COMPRESS_ABOVE_BYTES);
+}
+
+/** The same value, compressed if it is larger than `aboveBytes` and that saves a tenth or more. */
+export function compressValue(encoded: EncodedValue, aboveBytes: number): EncodedValue {
+  if (encoded.compressed || encoded.bytes.length <= aboveBytes) return encoded;
   const bytes = compress(encoded.bytes);
   return bytes === undefined ? encoded : { ...encoded, bytes, compressed: true };
 }

@@ -78,7 +78,7 @@ export class WriteRoad {
     const { redis, serverClock, clock, events } = backend;
     const limits = { maxTtlMs: backend.maxTtlMs, nowMs: serverClock.nowMs(), random: clock.random() };
     const lifetimeMs = freshMs(policy, undefined, value, limits);
-    const encoded = encodeValue(value, { codec: policy.codec, compressAboveBytes: policy.compressAboveBytes });
+    const encoded = encodeValue(value, { codec: policy.codec, compressAboveBytes: Infinity });
     const reason =
       lifetimeMs === false ? 'skipped' : encoded.bytes.length > policy.maxValueBytes ? 'too-large' : undefined;
     core.stats.writes += 1;
@@ -88,7 +88,7 @@ export class WriteRoad {
       events.emit('unstored', { cache: core.name, key, reason: reason ?? 'skipped' });
       status = await this.#apply(this.#entryInvalidation(key), key, {});
     } else {
-      const cached = new CachedValue(encoded, { ...policy, maxValueBytes: Infinity });
+      const cached = new CachedValue(encoded, policy);
       const invalidation = this.#entryInvalidation(key);
       status = await this.#apply(
         {
@@ -105,7 +105,7 @@ export class WriteRoad {
             }
             // Redis must not carry it out after we have given up and perhaps deleted the key.
             const notAfterMs = serverClock.nowMs() + redis.controlTimeoutMs * 0.9;
-            if (!(await redis.tier.put(core.slotKey(key), stored.record, stored.lifetimeMs, notAfterMs))) {
+            if (!(await redis.tier.put(core.slotKey(key), stored.toBytes(), stored.lifetimeMs, notAfterMs))) {
               await redis.tier.invalidate(core.slotKey(key));
             }
           },
