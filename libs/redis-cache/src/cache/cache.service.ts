@@ -111,12 +111,14 @@ export class CacheService {
     if (!this.#isEnabled) return { isHit: false, reason: 'disabled' };
     if (this.#policy.usesMemory && readsAsUsual(options)) {
       const hot = this.#reads.hot(storedKey);
-      if (hot !== undefined) return this.#lookedUp(storedKey, hot, 'l1', false);
+      if (hot !== undefined) return this.#lookedUp(storedKey, hot, 'l1', false, false);
     }
     const policy = this.#resolve(options);
     if (options?.bypass === true) return { isHit: false, reason: 'bypassed' };
     const found = await this.#reads.find(storedKey, policy, options?.consistency === 'strong');
-    if (typeof found !== 'string') return this.#lookedUp(storedKey, found.entry, found.source, found.isStale);
+    if (typeof found !== 'string') {
+      return this.#lookedUp(storedKey, found.entry, found.source, found.isStale, options?.values === 'copy');
+    }
     this.#missed(storedKey, found);
     return { isHit: false, reason: found };
   }
@@ -153,7 +155,7 @@ export class CacheService {
     const { entry } = arrival;
     const nowMs = this.#core.backend.clock.nowMs();
     return {
-      value: entry.value.take() as T,
+      value: entry.value.take(options?.values === 'copy') as T,
       source: arrival.source,
       isStale: arrival.staleness !== undefined,
       isStored: arrival.isStored,
@@ -357,12 +359,12 @@ export class CacheService {
     return resolvePolicy(this.#policy, options, this.#core.backend.maxTtlMs, 'Cache options', true);
   }
 
-  #lookedUp<T>(key: string, entry: Entry, source: 'l1' | 'l2', isStale: boolean): Lookup<T> {
+  #lookedUp<T>(key: string, entry: Entry, source: 'l1' | 'l2', isStale: boolean, asCopy: boolean): Lookup<T> {
     this.#countHit(key, source, isStale);
     const nowMs = this.#core.backend.clock.nowMs();
     return {
       isHit: true,
-      value: entry.value.take() as T,
+      value: entry.value.take(asCopy) as T,
       source,
       isStale,
       ageMs: Math.max(0, nowMs - entry.createdAtMs),

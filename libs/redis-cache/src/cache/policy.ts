@@ -14,7 +14,8 @@ export interface Policy {
   readonly refresh: 'background' | 'wait';
   readonly softTimeoutMs: number | undefined;
   readonly hardTimeoutMs: number;
-  readonly negativeTtlMs: number | false;
+  /** `undefined`: the smaller of the ttl and one minute. */
+  readonly negativeTtlMs: number | false | undefined;
   readonly jitter: number;
   /** Beta of XFetch; 0 is off. */
   readonly earlyBeta: number;
@@ -37,7 +38,7 @@ export const DEFAULT_POLICY: Policy = {
   refresh: 'background',
   softTimeoutMs: undefined,
   hardTimeoutMs: 30_000,
-  negativeTtlMs: DEFAULT_NEGATIVE_TTL_MS,
+  negativeTtlMs: undefined,
   jitter: 0,
   earlyBeta: 0,
   tags: [],
@@ -178,13 +179,13 @@ export function freshMs(
   value: unknown,
   limits: { maxTtlMs: number; nowMs: number; random: number },
 ): number | false {
-  const given = ttl ?? policy.ttl;
-  const ms = ttlMs(typeof given === 'function' ? given(value) : given, limits.maxTtlMs, limits.nowMs);
   const isNegative = value === null || value === undefined;
   if (isNegative && policy.negativeTtlMs === false) return false;
-  const base =
-    isNegative && policy.negativeTtlMs !== false && ttl === undefined ? Math.min(ms, policy.negativeTtlMs) : ms;
-  return Math.max(1, base * (1 - policy.jitter * limits.random));
+  const jittered = (ms: number) => Math.max(1, ms * (1 - policy.jitter * limits.random));
+  if (isNegative && ttl === undefined && policy.negativeTtlMs) return jittered(policy.negativeTtlMs);
+  const given = ttl ?? policy.ttl;
+  const ms = ttlMs(typeof given === 'function' ? given(value) : given, limits.maxTtlMs, limits.nowMs);
+  return jittered(isNegative && ttl === undefined ? Math.min(ms, DEFAULT_NEGATIVE_TTL_MS) : ms);
 }
 
 export function checkTags(tags: readonly string[]): readonly string[] {
