@@ -1,5 +1,5 @@
 import type { EventChannel } from '../events.js';
-import { RedisRefusedError, RedisUnavailableError } from '../errors.js';
+import { ClosedError, RedisRefusedError, RedisUnavailableError } from '../errors.js';
 import type { Journal } from '../redis/journal.js';
 import { cacheTag, NAMESPACE_TAG } from '../redis/keyspace.js';
 import type { ServerClock } from '../redis/server-clock.js';
@@ -49,4 +49,9 @@ export class CacheCore {
 /** Whether an operation failed because of Redis, which a cache survives; anything else is a bug or a bad argument. */
 export function isRedisFailure(error: unknown): boolean {
   return error instanceof RedisUnavailableError || error instanceof RedisRefusedError;
+}
+
+/** The same for reads and loads, which also survive that the application is closing meanwhile. */
+export function isUnanswered(error: unknown): boolean {
+  return isRedisFailure(error) || error instanceof ClosedError;
 }

@@ -142,7 +142,7 @@ export class CacheService {
           return Promise.resolve(hot.value.take() as T);
         }
       } catch (error) {
-        return Promise.reject(error as Error);
+        return Promise.reject(error);
       }
     }
     return this.#load(key, loader, options);
@@ -151,7 +151,7 @@ export class CacheService {
   /** Like `getOrSet`, and says where the value came from. */
   async resolve<T>(key: Key, loader: Loader<T>, options?: CallOptions<T>): Promise<Resolved<T>> {
     const arrival = await this.#arrive(key, loader, options);
-    if ('uncached' in arrival) return { ...UNCACHED, value: arrival.uncached as T };
+    if ('uncached' in arrival) return { ...UNCACHED, value: arrival.uncached };
     const { entry } = arrival;
     const nowMs = this.#core.backend.clock.nowMs();
     return {

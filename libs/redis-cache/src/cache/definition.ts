@@ -95,7 +95,7 @@ export function entryOptionsOf(definition: AnyCacheDefinition): EntryOptions {
     ([name, value]) =>
       ENTRY_OPTION_NAMES.includes(name) && name !== 'tags' && !(name === 'ttl' && typeof value === 'function'),
   );
-  return Object.fromEntries(options) as EntryOptions;
+  return Object.fromEntries(options);
 }
 
 /** A cache with a definition: `for(...args)` is the entry of these arguments, with its key, its tags and its ttl. */

@@ -1,5 +1,5 @@
 import type { MissReason } from '../events.js';
-import { type CacheCore, isRedisFailure } from './backend.js';
+import { type CacheCore, isUnanswered } from './backend.js';
 import { CachedValue } from './cached-value.js';
 import { decodeEnvelope, ENTRY_ID_BYTES, ENTRY_ID_OFFSET, type Envelope, type TagId } from './envelope.js';
 import type { Entry } from './memory-tier.js';
@@ -86,9 +86,10 @@ export class EntryReader {
     core.stats.readsL2 += 1;
     try {
       const unknown = this.#unknown([...core.reservedTags, ...options.tags], ticket !== 0);
-      const reply = redis.tier.get(slotKey);
-      const ids = unknown.length === 0 ? NO_IDS : await this.#ask(unknown, options.isStrong, ticket !== 0);
-      const raw = await reply;
+      const [raw, ids] = await Promise.all([
+        redis.tier.get(slotKey),
+        unknown.length === 0 ? NO_IDS : this.#ask(unknown, options.isStrong, ticket !== 0),
+      ]);
       core.stats.recordRead(clock.nowMs() - startedAtMs);
       const found = await this.#foundAt(key, slotKey, raw, policy, ids, options.isStrong);
       if (found.state === 'none') core.stats.missesL2 += 1;
@@ -98,7 +99,7 @@ export class EntryReader {
       }
       return found;
     } catch (error) {
-      if (!isRedisFailure(error)) throw error;
+      if (!isUnanswered(error)) throw error;
       core.stats.errorsL2 += 1;
       return { state: 'unavailable' };
     }
@@ -134,7 +135,7 @@ export class EntryReader {
       return none('invalidated', raw, ids);
     const { serverClock } = this.core.backend;
     const nowMs = serverClock.nowMs();
-    if (nowMs >= envelope.servableUntilMs) return none('expired', raw, ids);
+    if (nowMs >= envelope.servableUntilMs || isExpiredWithoutGrace(envelope)) return none('expired', raw, ids);
     const entry = this.#entry(envelope, recorded, version, policy);
     if (entry === undefined) return none('corrupt', raw, ids);
     const isFresh = !envelope.softExpired && nowMs < envelope.freshUntilMs;
@@ -167,7 +168,8 @@ export class EntryReader {
       createdAtMs: serverClock.toLocalMs(envelope.createdAtMs),
       freshUntilMs,
       servableUntilMs: serverClock.toLocalMs(envelope.servableUntilMs),
-      hotUntilMs: hotUntil(freshUntilMs, envelope.loadMs, policy, clock.nowMs(), clock.random()),
+      hotUntilMs: hotUntil(freshUntilMs, envelope.loadMs, policy, clock.random()),
+      keptUntilMs: clock.nowMs() + policy.memoryTtlMs,
       loadMs: envelope.loadMs,
       ids,
       trust: coherence.trust,
@@ -228,12 +230,16 @@ export class EntryReader {
 }
 
 /**
- * Until when a copy answers without a second thought. With early refresh that is before it expires, by a random share of
+ * Until when an entry answers without a second thought. With early refresh that is before it expires, by a random share of
  * its load time (XFetch, Vattani et al., VLDB 2015): each copy draws once when it is made.
  */
-export function hotUntil(freshUntilMs: number, loadMs: number, policy: Policy, nowMs: number, random: number): number {
-  const earlyMs = policy.earlyBeta === 0 ? 0 : loadMs * policy.earlyBeta * -Math.log(1 - random);
-  return Math.min(freshUntilMs - earlyMs, nowMs + policy.memoryTtlMs);
+export function hotUntil(freshUntilMs: number, loadMs: number, policy: Policy, random: number): number {
+  return policy.earlyBeta === 0 ? freshUntilMs : freshUntilMs + loadMs * policy.earlyBeta * Math.log(1 - random);
+}
+
+/** Expired by hand, and stored by somebody who did not want it answered stale. */
+function isExpiredWithoutGrace({ softExpired, freshUntilMs, servableUntilMs }: Envelope): boolean {
+  return softExpired && servableUntilMs <= freshUntilMs;
 }
 
 function none(reason: MissReason, raw: Buffer | null, ids: KnownIds): Found {

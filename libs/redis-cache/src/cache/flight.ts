@@ -31,6 +31,8 @@ export class Flight {
   /** A stored value that may be answered when the loader is late or fails. */
   stale: Entry | undefined;
   staleReadAtMs = 0;
+  /** Set by the road: whether `stale` is still what Redis holds. */
+  isStaleServable: () => Promise<boolean> = () => Promise.resolve(false);
   readonly #abort = new AbortController();
   readonly #callers = new Set<Caller>();
   readonly #markers: string[] = [];
@@ -122,16 +124,15 @@ export class Flight {
       }, hardTimeoutMs),
     );
     if (softTimeoutMs === undefined) return;
-    caller.timers.push(
-      setTimeout(() => {
-        if (this.stale === undefined || this.isCut) return;
-        this.#callers.delete(caller);
-        clear(caller);
-        // The load goes on for the next reader, as a refresh would.
-        this.#isKept = true;
-        caller.resolve({ entry: this.stale, source: 'l2', staleness: 'timeout', isStored: true });
-      }, softTimeoutMs),
-    );
+    caller.timers.push(setTimeout(() => void this.#answerStale(caller), softTimeoutMs));
+  }
+
+  async #answerStale(caller: Caller): Promise<void> {
+    if (this.stale === undefined || !(await this.isStaleServable()) || !this.#callers.delete(caller)) return;
+    clear(caller);
+    // The load goes on for the next reader, as a refresh would.
+    this.#isKept = true;
+    caller.resolve({ entry: this.stale, source: 'l2', staleness: 'timeout', isStored: true });
   }
 
   #leave(): Caller[] {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { UnstoredReason } from '../events.js';
 import { userTag } from '../redis/keyspace.js';
-import { type Backend, type CacheCore, isRedisFailure } from './backend.js';
+import { type Backend, type CacheCore, isUnanswered } from './backend.js';
 import { CachedValue } from './cached-value.js';
 import type { Loader } from './entry-options.js';
 import { type EntryReader, type Found, hotUntil, type KnownIds } from './entry-reader.js';
@@ -110,7 +110,7 @@ export class Loads {
         if (acquired.answer !== 'ids') return { ...acquired, ids };
       }
     } catch (error) {
-      if (!isRedisFailure(error)) throw error;
+      if (!isUnanswered(error)) throw error;
       // The request may still be carried out later, and nobody would use that lease.
       redis.tier.abort(lease.slotKey, lease.token, false).catch(ignore);
       return { answer: 'unavailable' } as const;
@@ -147,7 +147,7 @@ export class Loads {
       return this.#unstored(request, prepared, stored.reason, stored.valueTags);
     } catch (error) {
       await abort(false);
-      if (!isRedisFailure(error)) throw error;
+      if (!isUnanswered(error)) throw error;
       return this.#unstored(request, prepared, 'unavailable');
     } finally {
       stopRenewing();
@@ -206,7 +206,9 @@ export class Loads {
       createdAtMs: nowMs,
       freshUntilMs: nowMs + times.freshMs,
       servableUntilMs: nowMs + lifetimeMs,
-      hotUntilMs: hotUntil(nowMs + times.freshMs, times.loadMs, policy, nowMs, clock.random()),
+      hotUntilMs: hotUntil(nowMs + times.freshMs, times.loadMs, policy, clock.random()),
+      // Only where this memory is the store itself is this entry kept there.
+      keptUntilMs: Infinity,
       loadMs: times.loadMs,
       ids,
       trust: coherence.trust,
@@ -248,7 +250,7 @@ export class Loads {
     const startedAtMs = clock.nowMs();
     try {
       const context = { key: flight.key, signal: flight.signal, previous: flight.stale?.value.take() };
-      const loaded = await runLoader(this.core.slotKey(flight.key), loader, context);
+      const loaded = await runLoader(this.core, loader, context);
       const loadMs = clock.nowMs() - startedAtMs;
       this.core.stats.loads += 1;
       this.core.stats.recordLoad(loadMs);

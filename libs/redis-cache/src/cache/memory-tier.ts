@@ -11,8 +11,10 @@ export interface Entry {
   readonly createdAtMs: number;
   readonly freshUntilMs: number;
   readonly servableUntilMs: number;
-  /** Until then a copy in memory answers without further thought: fresh, not due for early refresh, within `l1.ttl`. */
+  /** Until then it is fresh and not due for an early refresh. */
   readonly hotUntilMs: number;
+  /** Until then this process may answer with its copy, by `l1.ttl`. */
+  readonly keptUntilMs: number;
   readonly loadMs: number;
   /** Ids of namespace, cache and tags that must still be current. */
   readonly ids: readonly TagId[];

@@ -57,7 +57,7 @@ export class ReadRoad implements CoherentCache {
     const entry = this.core.memory?.get(key);
     if (entry === undefined) return undefined;
     const nowMs = this.core.backend.clock.nowMs();
-    return nowMs < entry.hotUntilMs && this.#mayAnswer(entry, nowMs) ? entry : undefined;
+    return nowMs < entry.hotUntilMs && nowMs < entry.keptUntilMs && this.#mayAnswer(entry, nowMs) ? entry : undefined;
   }
 
   /** The entry as it is now, without a load. */
@@ -81,7 +81,7 @@ export class ReadRoad implements CoherentCache {
   /** A value, from wherever it is nearest. Rejects with what the loader threw, or with our error for the caller. */
   async enter(request: ReadRequest): Promise<Arrival> {
     const { key, policy } = request;
-    refuseRecursion(this.core.slotKey(key), key);
+    refuseRecursion(this.core, key);
     for (;;) {
       const known = this.#answerFromMemory(request);
       if (known !== undefined) return { ...known, isShared: false };
@@ -145,7 +145,8 @@ export class ReadRoad implements CoherentCache {
     const entry = this.core.memory?.get(key);
     if (entry === undefined) return undefined;
     const nowMs = this.core.backend.clock.nowMs();
-    if (nowMs >= entry.servableUntilMs || !this.#mayAnswer(entry, nowMs)) return undefined;
+    if (nowMs >= entry.servableUntilMs || nowMs >= entry.keptUntilMs) return undefined;
+    if (!this.#mayAnswer(entry, nowMs)) return undefined;
     return { entry, isStale: nowMs >= entry.freshUntilMs };
   }
 
@@ -157,10 +158,7 @@ export class ReadRoad implements CoherentCache {
     const { entry, isStale } = remembered;
     const nowMs = this.core.backend.clock.nowMs();
     if (!isStale) {
-      if (nowMs < entry.hotUntilMs) return { entry, source: 'l1', isStored: true };
-      // Fresh but no longer hot: due for an early refresh, or this process has kept its copy long enough.
-      if (policy.earlyBeta === 0) return undefined;
-      this.#refresh(request, entry);
+      if (nowMs >= entry.hotUntilMs && policy.earlyBeta > 0) this.#refresh(request, entry);
       return { entry, source: 'l1', isStored: true };
     }
     if (policy.refresh === 'wait' && !this.#isBackingOff(key)) return undefined;
@@ -209,6 +207,7 @@ export class ReadRoad implements CoherentCache {
   /** `undefined` only for a refresh that turned out to be needless: another process does it, or has done it. */
   async #obtain(flight: Flight, request: ReadRequest): Promise<Outcome | undefined> {
     const load: LoadRequest = { ...request, flight };
+    flight.isStaleServable = () => this.#isStillServable(load);
     for (;;) {
       const found = await this.#reader.read(request.key, request.policy, {
         tags: request.tags,
