@@ -13,17 +13,27 @@ export interface Loaded {
 }
 
 interface Load {
-  readonly id: string;
+  /** What tells this cache from all others, those of other modules too. */
+  readonly cache: object;
+  readonly key: string;
   readonly outer: Load | undefined;
+  /** Timers and listeners a loader leaves behind still seem to run inside it. */
+  hasEnded: boolean;
 }
 
 const running = new AsyncLocalStorage<Load>();
 
 /** @throws RecursiveLoadError when the code that runs now is, however deep, the loader of that very key. */
-export function refuseRecursion(id: string, key: string): void {
-  for (let load = running.getStore(); load !== undefined; load = load.outer) {
-    if (load.id === id) throw new RecursiveLoadError(key);
+export function refuseRecursion(cache: object, key: string): void {
+  for (let load = innermostLoad(); load !== undefined; load = load.outer) {
+    if (load.cache === cache && load.key === key && !load.hasEnded) throw new RecursiveLoadError(key);
   }
+}
+
+function innermostLoad(): Load | undefined {
+  let load = running.getStore();
+  while (load?.hasEnded === true) load = load.outer;
+  return load;
 }
 
 /** @throws InvalidArgumentError for a loader that is not a function. */
@@ -34,7 +44,7 @@ export function checkLoader(loader: unknown, key: string): void {
 
 /** Runs a loader. What it throws passes unchanged; a stream is refused, because it can be read only once. */
 export async function runLoader(
-  id: string,
+  cache: object,
   loader: Loader<unknown>,
   context: { key: string; signal: AbortSignal; previous: unknown },
 ): Promise<Loaded> {
@@ -53,7 +63,13 @@ export async function runLoader(
       isSkipped = true;
     },
   };
-  const value = await running.run({ id, outer: running.getStore() }, async () => loader(loadContext));
+  const load: Load = { cache, key: context.key, outer: innermostLoad(), hasEnded: false };
+  let value: unknown;
+  try {
+    value = await running.run(load, async () => loader(loadContext));
+  } finally {
+    load.hasEnded = true;
+  }
   if (isStream(value)) {
     throw new InvalidArgumentError(`The loader of key "${context.key}" returned a stream. Return its content.`, {
       key: context.key,
