@@ -91,11 +91,9 @@ export class Flight {
 
   /** A refresh nobody waits for still ends, at its hard timeout. */
   abortAfter(ms: number): NodeJS.Timeout {
-    const timer = setTimeout(() => {
+    return timer(() => {
       this.#abort.abort();
     }, ms);
-    timer.unref();
-    return timer;
   }
 
   noteMarker(tag: string): void {
@@ -116,7 +114,7 @@ export class Flight {
   #startTimers(caller: Caller): void {
     const { hardTimeoutMs, softTimeoutMs } = caller.policy;
     caller.timers.push(
-      setTimeout(() => {
+      timer(() => {
         this.#callers.delete(caller);
         clear(caller);
         caller.reject(new LoaderTimeoutError(this.key, hardTimeoutMs));
@@ -141,6 +139,11 @@ export class Flight {
     for (const caller of callers) clear(caller);
     return callers;
   }
+}
+
+/** Does not keep a process alive that has nothing else to do. */
+function timer(run: () => void, ms: number): NodeJS.Timeout {
+  return setTimeout(run, ms).unref();
 }
 
 function clear(caller: Caller): void {

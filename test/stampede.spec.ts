@@ -1,0 +1,144 @@
+import { Redis } from 'ioredis';
+import type { CacheEngine } from '../libs/redis-cache/src/cache/engine.js';
+import { LoaderTimeoutError } from '../libs/redis-cache/src/errors.js';
+import { startRedis, type RedisServer } from '../scripts/servers.mjs';
+import { gatedLoader, startEngine, startFleet } from './support/engines.js';
+import { eventually } from './support/eventually.js';
+import { uniqueNamespace } from './support/servers.js';
+
+/** Promise 3: one load per key in the fleet, for as long as the loader takes. */
+describe('one load per key in the fleet', () => {
+  let server: RedisServer;
+  let admin: Redis;
+
+  beforeAll(async () => {
+    server = await startRedis();
+    admin = new Redis(server.url);
+  });
+  afterAll(async () => {
+    admin.disconnect();
+    await server.stop();
+  });
+
+  /** Reads and scripts: what a cache asks for. The commands inside a script are part of it. */
+  async function commands(): Promise<number> {
+    const stats = await admin.info('commandstats');
+    const counted = /^cmdstat_(?:mget|evalsha|eval):calls=(\d+)/gm;
+    return [...stats.matchAll(counted)].reduce((sum, match) => sum + Number(match[1]), 0);
+  }
+
+  it('serves 400 callers in four processes with one run of the loader', async () => {
+    const fleet = await startFleet(4);
+    const loader = gatedLoader({ rules: [1, 2, 3] });
+    const answers = fleet.flatMap((engine) =>
+      Array.from({ length: 100 }, () => engine.defaultCache.getOrSet('hot', loader.load)),
+    );
+    await eventually(() => loader.runs() > 0);
+    loader.open();
+    for (const answer of await Promise.all(answers)) expect(answer).toEqual({ rules: [1, 2, 3] });
+    expect(loader.runs()).toBe(1);
+  });
+
+  it('asks Redis a bounded number of times, however many callers wait', async () => {
+    const fleet = await startFleet(4, { connection: { url: server.url } });
+    // Scripts sent and ids known, as in a fleet that has been running for a second.
+    for (const { defaultCache } of fleet) {
+      await eventually(async () => (await defaultCache.resolve('warm', () => 1)).source === 'l1');
+    }
+    const loader = gatedLoader('value');
+    const before = await commands();
+    const answers = fleet.flatMap((engine) =>
+      Array.from({ length: 100 }, () => engine.defaultCache.getOrSet('hot', loader.load)),
+    );
+    await eventually(() => loader.runs() > 0);
+    loader.open();
+    await Promise.all(answers);
+    // Per process: one read, the ids, one lease, one read after the wake-up; and the fill.
+    expect((await commands()) - before).toBeLessThanOrEqual(20);
+  });
+
+  it('runs a loader once that takes longer than its lease', async () => {
+    const [one, two] = (await startFleet(2)) as [CacheEngine, CacheEngine];
+    const loader = gatedLoader('slow');
+    const answers = [one, two].map((engine) => engine.defaultCache.getOrSet('k', loader.load));
+    await eventually(() => loader.runs() > 0);
+    // A lease is 2 s: without renewal the other process would have taken it over by now.
+    await new Promise((resolve) => setTimeout(resolve, 3500));
+    loader.open();
+    expect(await Promise.all(answers)).toEqual(['slow', 'slow']);
+    expect(loader.runs()).toBe(1);
+  }, 10_000);
+
+  it('replaces a holder that died', async () => {
+    const namespace = uniqueNamespace();
+    const [survivor] = (await startFleet(1, { namespace })) as [CacheEngine];
+    const dying = await startEngine({ namespace });
+    const lost = gatedLoader('lost');
+    void dying.defaultCache.getOrSet('k', lost.load).catch(() => undefined);
+    await eventually(() => lost.runs() === 1);
+    await dying.close();
+    expect(await survivor.defaultCache.getOrSet('k', () => 'found')).toBe('found');
+  });
+
+  it('wakes the waiters of a load that failed, and one of them loads', async () => {
+    const [one, two] = (await startFleet(2)) as [CacheEngine, CacheEngine];
+    let fail = (): void => undefined;
+    let runs = 0;
+    const failing = one.defaultCache.getOrSet('k', () => {
+      runs += 1;
+      return new Promise<string>((_resolve, reject) => {
+        fail = () => {
+          reject(new Error('source is down'));
+        };
+      });
+    });
+    await eventually(() => runs === 1);
+    const waiting = two.defaultCache.getOrSet('k', () => 'second');
+    const waited = performance.now();
+    fail();
+    await expect(failing).rejects.toThrow('source is down');
+    expect(await waiting).toBe('second');
+    // Far below the lease: the wake marker, not its end, told the waiter.
+    expect(performance.now() - waited).toBeLessThan(1500);
+  });
+
+  it('does not queue callers up behind a load whose result is not to be stored', async () => {
+    const [one, two] = (await startFleet(2)) as [CacheEngine, CacheEngine];
+    const skipped = gatedLoader('skipped');
+    const first = one.defaultCache.getOrSet('k', async (context) => {
+      context.skip();
+      return skipped.load();
+    });
+    await eventually(() => skipped.runs() === 1);
+    const second = two.defaultCache.getOrSet('k', () => 'own');
+    skipped.open();
+    expect(await first).toBe('skipped');
+    expect(await second).toBe('own');
+    expect(await one.defaultCache.lookup('k')).toEqual({ isHit: false, reason: 'absent' });
+  });
+
+  it('gives a caller its error after its hardTimeout and stores what the loader brings later', async () => {
+    const [engine] = (await startFleet(1)) as [CacheEngine];
+    const loader = gatedLoader('late');
+    await expect(engine.defaultCache.getOrSet('k', loader.load, { hardTimeout: 50 })).rejects.toThrow(
+      LoaderTimeoutError,
+    );
+    loader.open();
+    await eventually(async () => (await engine.defaultCache.get('k')) === 'late');
+  });
+
+  it('aborts the signal when nobody waits any more', async () => {
+    const [engine] = (await startFleet(1)) as [CacheEngine];
+    let signal: AbortSignal | undefined;
+    const waiting = engine.defaultCache.getOrSet(
+      'k',
+      (context) => {
+        signal = context.signal;
+        return new Promise<string>(() => undefined);
+      },
+      { hardTimeout: 50 },
+    );
+    await expect(waiting).rejects.toThrow(LoaderTimeoutError);
+    expect(signal?.aborted).toBe(true);
+  });
+});
