@@ -1,3 +1,5 @@
+import { inspect, types } from 'node:util';
+import { InvalidArgumentError } from '../errors.js';
 import type { Key } from './key.js';
 
 /** Loads many keys at once; the answer may leave keys out. */
@@ -55,6 +57,11 @@ export class BulkLoad<K extends Key, T> {
     try {
       const signal = whenAllAborted([...wanted.values()].map((pending) => pending.signal));
       const values = await this.loader([...wanted.keys()], { signal });
+      if (!types.isMap(values)) {
+        throw new InvalidArgumentError(
+          `The loader of getOrSetMany returned ${inspect(values, { depth: 0 })}. It must return a Map of keys and values.`,
+        );
+      }
       for (const [key, { resolve }] of wanted) resolve(values.get(key));
     } catch (error) {
       for (const { reject } of wanted.values()) reject(error);

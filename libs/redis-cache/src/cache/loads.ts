@@ -9,7 +9,7 @@ import { encodeEnvelope, randomId, type TagId } from './envelope.js';
 import type { Flight, Outcome } from './flight.js';
 import { type Loaded, runLoader } from './loader-run.js';
 import type { Entry } from './memory-tier.js';
-import { checkTags, freshMs, type Policy } from './policy.js';
+import { checkTagCount, checkTags, freshMs, type Policy } from './policy.js';
 import { compressValue, encodeValue, type EncodedValue } from './value.js';
 import type { Waiters } from './waiters.js';
 
@@ -225,7 +225,9 @@ export class Loads {
     const derived = typeof tags === 'function' ? tags(prepared.loaded.value) : [];
     const named = [...derived, ...(prepared.loaded.tags ?? [])];
     const encoded = checkTags([...new Set(named)]).map((tag) => userTag(tag));
-    return encoded.filter((tag) => !request.tags.includes(tag));
+    const own = encoded.filter((tag) => !request.tags.includes(tag));
+    checkTagCount(request.tags.length + own.length);
+    return own;
   }
 
   /**

@@ -190,12 +190,16 @@ export function freshMs(
 
 export function checkTags(tags: readonly string[]): readonly string[] {
   if (!Array.isArray(tags)) throw new InvalidArgumentError(`tags is ${inspect(tags)}. It must be an array of strings.`);
-  if (tags.length > MAX_TAGS)
-    throw new InvalidArgumentError(`tags has ${tags.length} items; at most ${MAX_TAGS} are allowed.`);
+  checkTagCount(tags.length);
   const encoded = (tags as readonly string[]).map((tag) => encodeTag(tag));
   const duplicate = encoded.findIndex((tag, index) => encoded.indexOf(tag) !== index);
   if (duplicate !== -1) throw new InvalidArgumentError(`tags holds "${tags[duplicate]}" twice. Name each tag once.`);
   return encoded;
+}
+
+export function checkTagCount(count: number): void {
+  if (count <= MAX_TAGS) return;
+  throw new InvalidArgumentError(`tags has ${count} items; at most ${MAX_TAGS} are allowed.`);
 }
 
 function ttlMs(ttl: Duration | Date, maxTtlMs: number, nowMs: number): number {
