@@ -81,8 +81,8 @@ export class LinkConnection {
   }
 
   #connect(): void {
-    const { status } = this.client;
-    if (!this.#isWanted || (status !== 'wait' && status !== 'end')) return;
+    // 'reconnecting' too: a client told to disconnect in that state stays there and does nothing.
+    if (!this.#isWanted || !['wait', 'end', 'reconnecting'].includes(this.client.status)) return;
     this.client.connect().catch(() => {
       // Reconnecting goes on by itself; until then there is no trust.
     });
