@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { Redis } from 'ioredis';
 import type { CacheService } from '../libs/redis-cache/src/cache/cache.service.js';
 import type { CacheEngine } from '../libs/redis-cache/src/cache/engine.js';
@@ -121,6 +122,41 @@ describe('staleness is bounded', () => {
     expect(await reading).toBe('old');
     proxy.delay(0, 'other');
     expect(await slow.defaultCache.getOrSet('k', () => 'new')).toBe('new');
+  });
+
+  it('an invalidation that overtakes the read of a tag id keeps the entry from answering later', async () => {
+    const namespace = uniqueNamespace();
+    const slow = await startEngine({ namespace, connection: { url: proxy.url } });
+    const writer = await startEngine({ namespace, connection: { url: server.url } });
+    await trusted(slow);
+    await trusted(writer);
+    await inMemory(writer.defaultCache, 'k', 'old', ['t']);
+    let reads = 0;
+    proxy.delay(100, 'other', () => {
+      reads += 1;
+    });
+    const reading = slow.defaultCache.get('k');
+    // The reply with the entry, then the one with the id of its tag: the latter is on its way now.
+    await eventually(() => reads === 2);
+    await writer.defaultCache.invalidateTags(['t']);
+    expect(await reading).toBe('old');
+    proxy.delay(0, 'other');
+    expect(await slow.defaultCache.getOrSet('k', () => 'new', { tags: ['t'] })).toBe('new');
+  });
+
+  it('a process that was stopped for longer than maxStaleness believes nothing it remembers', async () => {
+    const namespace = uniqueNamespace();
+    const engine = await startEngine({ namespace, connection: { url: server.url }, maxStaleness: 750 });
+    await trusted(engine);
+    await inMemory(engine.defaultCache, 'k', 'old');
+    // Nothing of this process runs meanwhile: neither timers nor announcements.
+    const deletion = `require('net').connect(${server.port}).end('DEL ${namespace}:e:{default:k}\\r\\n').resume()`;
+    execFileSync(process.execPath, ['-e', deletion]);
+    const deletedAtMs = performance.now();
+    while (performance.now() < deletedAtMs + 750) {
+      // Busy.
+    }
+    expect(await engine.defaultCache.getOrSet('k', () => 'new')).toBe('new');
   });
 
   it('a process that hears nothing reads ids and entries from Redis every time', async () => {

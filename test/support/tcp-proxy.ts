@@ -8,8 +8,8 @@ export interface TcpProxy {
   readonly url: string;
   /** Nothing passes in either direction any more; sockets stay open and new ones are accepted. */
   silence(kind?: ConnectionKind): void;
-  /** Replies reach the client this much later. */
-  delay(ms: number, kind?: ConnectionKind): void;
+  /** Replies reach the client this much later; `onReply` is told of each when Redis gives it. */
+  delay(ms: number, kind?: ConnectionKind, onReply?: () => void): void;
   /** Ends `silence` and `delay` for new connections and drops those that were silenced. */
   heal(): void;
   /** Cuts every connection. */
@@ -29,6 +29,7 @@ export async function startProxy(targetPort: number): Promise<TcpProxy> {
   const pairs = new Set<Pair>();
   const silent = new Set<ConnectionKind>();
   const delayMs = new Map<ConnectionKind, number>();
+  const onReplies = new Map<ConnectionKind, (() => void) | undefined>();
 
   const server = createServer((client) => {
     const pair: Pair = { kind: 'other', client, server: connect(targetPort, '127.0.0.1'), isSilenced: false };
@@ -50,6 +51,7 @@ export async function startProxy(targetPort: number): Promise<TcpProxy> {
     });
     const pass = async (data: Buffer): Promise<void> => {
       const ms = delayMs.get(pair.kind) ?? 0;
+      onReplies.get(pair.kind)?.();
       if (ms > 0) await sleep(ms);
       if (!client.destroyed) client.write(data);
     };
@@ -72,12 +74,16 @@ export async function startProxy(targetPort: number): Promise<TcpProxy> {
     silence: (kind) => {
       for (const one of kinds(kind)) silent.add(one);
     },
-    delay: (ms, kind) => {
-      for (const one of kinds(kind)) delayMs.set(one, ms);
+    delay: (ms, kind, onReply) => {
+      for (const one of kinds(kind)) {
+        delayMs.set(one, ms);
+        onReplies.set(one, onReply);
+      }
     },
     heal: () => {
       silent.clear();
       delayMs.clear();
+      onReplies.clear();
       for (const pair of pairs) if (pair.isSilenced) pair.client.destroy();
     },
     reset,
