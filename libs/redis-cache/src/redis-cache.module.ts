@@ -31,11 +31,12 @@ export interface RedisCacheModuleExtras {
 const host = new ConfigurableModuleBuilder<RedisCacheModuleOptions>({ moduleName: 'RedisCache' })
   .setClassMethodName('forRoot')
   .setFactoryMethodName('createRedisCacheOptions')
-  .setExtras<RedisCacheModuleExtras>({}, (definition, { isGlobal = true, connectionNames = [] }) => {
-    const clients = connectionNames.map(clientProvider);
+  // Nest takes for an extra, and not for an option, what has a default here.
+  .setExtras<RedisCacheModuleExtras>({ isGlobal: true, connectionNames: [] }, (definition, extras) => {
+    const clients = (extras.connectionNames ?? []).map(clientProvider);
     return {
       ...definition,
-      global: isGlobal,
+      global: extras.isGlobal,
       providers: [...(definition.providers ?? []), ...clients],
       exports: clients.map(({ provide }) => provide),
     };

@@ -27,6 +27,7 @@ export interface CacheSnapshot {
   hitRatio: number | undefined;
   /** Callers who shared the load of another. */
   coalesced: number;
+  /** Loaders that answered; those that failed are in `errors`. */
   loads: number;
   errors: { load: number; redis: number; corrupt: number };
   writes: number;

@@ -1,0 +1,139 @@
+import { Controller, Get, type INestApplication } from '@nestjs/common';
+import { HealthCheck, HealthCheckService, TerminusModule } from '@nestjs/terminus';
+import { Test } from '@nestjs/testing';
+import {
+  CACHE_ENGINE,
+  type CacheEngine,
+  CacheService,
+  type HealthStatus,
+  RedisCacheHealthIndicator,
+  RedisCacheModule,
+  type RedisCacheModuleOptions,
+} from 'nestjs-rcache';
+import request from 'supertest';
+import { startRedis } from '../scripts/servers.mjs';
+import { trusted } from './support/engines.js';
+import { testRedisUrl, uniqueNamespace } from './support/servers.js';
+
+@Controller('health')
+class HealthController {
+  constructor(
+    private readonly health: HealthCheckService,
+    private readonly cache: RedisCacheHealthIndicator,
+  ) {}
+
+  @Get('ready')
+  @HealthCheck()
+  ready(): ReturnType<HealthCheckService['check']> {
+    return this.health.check([() => this.cache.check('cache')]);
+  }
+
+  @Get('strict')
+  @HealthCheck()
+  strict(): ReturnType<HealthCheckService['check']> {
+    return this.health.check([() => this.cache.check('cache', { withoutRedis: 'down' })]);
+  }
+}
+
+const ends: (() => Promise<void>)[] = [];
+
+async function start(options: RedisCacheModuleOptions): Promise<INestApplication> {
+  const module = await Test.createTestingModule({
+    imports: [TerminusModule, RedisCacheModule.forRoot({ startTimeout: '5s', ...options })],
+    controllers: [HealthController],
+  }).compile();
+  const app = module.createNestApplication();
+  await app.init();
+  ends.unshift(() => app.close());
+  return app;
+}
+
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end();
+});
+
+describe('RedisCacheHealthIndicator', () => {
+  it('is up with Redis, and says how it is', async () => {
+    const app = await start({ connection: { url: testRedisUrl() }, namespace: uniqueNamespace() });
+    await trusted(app.get<CacheEngine>(CACHE_ENGINE));
+    const cache = app.get(CacheService);
+    await cache.getOrSet('key', () => 1);
+    await cache.get('key');
+    const { status, body } = await request(app.getHttpServer()).get('/health/ready');
+    expect(status).toBe(200);
+    expect(body.status).toBe('ok');
+    expect(body.details.cache).toEqual({
+      status: 'up',
+      mode: 'redis',
+      hitRatio: 0.5,
+      memory: { entries: expect.any(Number), bytes: expect.any(Number) },
+      connections: {
+        default: {
+          mode: 'standalone',
+          isUp: true,
+          breaker: 'closed',
+          link: 'trusted',
+          journaled: 0,
+          connections: 1,
+          latencyMs: expect.any(Number),
+          keys: expect.any(Number),
+          usedMemoryBytes: expect.any(Number),
+          maxMemoryBytes: 0,
+        },
+      },
+    });
+    expect(body.details.cache.connections.default.keys).toBeGreaterThan(0);
+  });
+
+  it('is degraded, with 200, while Redis is down, and down, with 503, where Redis is required', async () => {
+    const redis = await startRedis();
+    ends.push(() => redis.stop());
+    const app = await start({ connection: { url: redis.url } });
+    expect((await request(app.getHttpServer()).get('/health/strict')).status).toBe(200);
+    await redis.kill();
+    const ready = await request(app.getHttpServer()).get('/health/ready');
+    expect(ready.status).toBe(200);
+    expect(ready.body).toMatchObject({ status: 'degraded', details: { cache: { status: 'degraded', mode: 'redis' } } });
+    expect(ready.body.details.cache.message).toMatch(/^Answering without Redis: "default"/);
+    const strict = await request(app.getHttpServer()).get('/health/strict');
+    expect(strict.status).toBe(503);
+    expect(strict.body.error.cache.status).toBe('down');
+  });
+
+  it('answers within its deadline when Redis is frozen', async () => {
+    const redis = await startRedis();
+    ends.push(() => redis.stop());
+    // Nothing but the indicator's own deadline ends the wait.
+    const connection = { url: redis.url, commandTimeout: 60_000, controlTimeout: 60_000, socketTimeout: 120_000 };
+    const app = await start({ connection });
+    const indicator = app.get(RedisCacheHealthIndicator, { strict: false });
+    await redis.pause();
+    const { cache } = await indicator.check('cache', { deadline: '30ms' });
+    await redis.resume();
+    expect(cache.status).toBe('degraded');
+    expect(cache.connections.default).not.toHaveProperty('latencyMs');
+    expect(cache.message).toMatch(/"default" (did not answer within 30 ms|is down)/);
+  });
+
+  it('is degraded when there is no Redis by configuration', async () => {
+    const app = await start({ connection: false });
+    const { cache } = await app.get(RedisCacheHealthIndicator, { strict: false }).check('cache');
+    expect(cache).toMatchObject({ status: 'degraded', mode: 'memory', connections: {} });
+    expect(cache).not.toHaveProperty('hitRatio');
+  });
+
+  it('is up, in mode disabled, when the cache is disabled', async () => {
+    const app = await start({ enabled: false });
+    const { cache } = await app.get(RedisCacheHealthIndicator, { strict: false }).check('cache');
+    expect(cache).toMatchObject({ status: 'up', mode: 'disabled' });
+  });
+
+  it('has the status asked for where Terminus does not know degraded', async () => {
+    const app = await start({ connection: false });
+    const indicator = app.get(RedisCacheHealthIndicator, { strict: false });
+    for (const status of ['up', 'down', 'degraded'] satisfies HealthStatus[]) {
+      const { cache } = await indicator.check('cache', { withoutRedis: status });
+      expect(cache.status).toBe(status);
+    }
+  });
+});
