@@ -31,6 +31,21 @@ export { CacheStats } from './cache/stats.js';
 export type { Codec } from './cache/value.js';
 export type { ConnectionOptions, RedisNode } from './redis/connection-options.js';
 
+export { CacheDefaults, type CacheDefaultsOptions } from './interception/cache-defaults.decorator.js';
+export { CacheEvict, type CacheEvictOptions } from './interception/cache-evict.decorator.js';
+export { CachePut, type CachePutOptions } from './interception/cache-put.decorator.js';
+export { Cacheable, type CacheableOptions } from './interception/cacheable.decorator.js';
+export { withoutCache } from './interception/without-cache.js';
+
+export { HttpCache, type HttpCacheOptions, NoHttpCache, type Principal } from './http/http-cache.decorator.js';
+export {
+  HTTP_CACHE_OPTIONS,
+  HTTP_RESPONSES,
+  HttpCacheInterceptor,
+  type HttpCacheModuleOptions,
+} from './http/http-cache.interceptor.js';
+export type { HttpRequest } from './http/http-message.js';
+
 export { MetricsService } from './ops/metrics.service.js';
 export type { MetricsOptions, PrometheusRegistry } from './ops/metrics-options.js';
 export type { CacheSnapshot, LatencySnapshot, MetricsSnapshot } from './ops/metrics-snapshot.js';

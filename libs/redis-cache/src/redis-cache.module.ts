@@ -8,9 +8,11 @@ import {
   type ModuleMetadata,
   type OnApplicationShutdown,
 } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
 import { CacheService } from './cache/cache.service.js';
 import type { AnyCacheDefinition } from './cache/definition.js';
 import { CacheEngine } from './cache/engine.js';
+import { DecoratedProviders } from './interception/decorated-providers.js';
 import { MetricsService } from './ops/metrics.service.js';
 import { RedisCacheHealthIndicator } from './ops/redis-cache.health.js';
 import { getCacheToken, getRedisToken } from './redis-cache.injection.js';
@@ -52,6 +54,7 @@ class RedisCacheFeatureModule {}
  * after `startTimeout`) before the providers that use it are made, and left when the application has shut down.
  */
 @Module({
+  imports: [DiscoveryModule],
   providers: [
     { provide: CACHE_ENGINE, inject: [host.MODULE_OPTIONS_TOKEN], useFactory: startEngine },
     {
@@ -61,6 +64,7 @@ class RedisCacheFeatureModule {}
     },
     { provide: CacheService, inject: [CACHE_ENGINE], useFactory: (engine: CacheEngine) => engine.defaultCache },
     clientProvider('default'),
+    DecoratedProviders,
     MetricsService,
     RedisCacheHealthIndicator,
   ],
