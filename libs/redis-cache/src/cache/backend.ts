@@ -44,6 +44,10 @@ export class CacheCore {
   slotKey(key: string): string {
     return `${this.storedName}:${key}`;
   }
+
+  keyOf(slotKey: string): string {
+    return slotKey.slice(this.storedName.length + 1);
+  }
 }
 
 /** Whether an operation failed because of Redis, which a cache survives; anything else is a bug or a bad argument. */

@@ -12,7 +12,7 @@ import type { Entry } from './memory-tier.js';
 import { checkTags, type Policy, resolvePolicy } from './policy.js';
 import { type Arrival, ReadRoad } from './read-road.js';
 import type { CacheStats } from './stats.js';
-import { WriteRoad } from './write-road.js';
+import { type StoredPattern, WriteRoad } from './write-road.js';
 
 /** What `lookup` finds: a value with its age, or why there is none. */
 export type Lookup<T> =
@@ -261,10 +261,9 @@ export class CacheService {
     pattern: string,
     options: InvalidateOptions = NO_OPTIONS,
   ): Promise<{ status: WriteStatus; count: number }> {
-    const slotGlob = this.#core.slotKey(encodeGlob(pattern));
-    const matches = globMatcher(pattern);
+    const stored = this.storedPattern(pattern);
     if (!this.#isEnabled) return { status: 'applied', count: 0 };
-    return this.#writes.invalidatePattern(slotGlob, pattern, matches, options);
+    return this.#writes.invalidatePattern(stored, pattern, options);
   }
 
   /** Invalidates every entry of this cache, whatever its number. */
@@ -316,6 +315,11 @@ export class CacheService {
   /** The key in its stored spelling; a definition with a context puts that in front. */
   protected storedKey(key: Key): string {
     return encodeKey(key);
+  }
+
+  /** The pattern over stored keys; a definition with a context limits it to that. */
+  protected storedPattern(pattern: string): StoredPattern {
+    return { glob: encodeGlob(pattern), matches: globMatcher(pattern) };
   }
 
   async #load<T>(key: Key, loader: Loader<T>, options?: CallOptions<T>, onWait?: () => void): Promise<T> {

@@ -7,6 +7,7 @@ import type { CacheCore } from './backend.js';
 import { CacheService, type Lookup, type Resolved } from './cache.service.js';
 import type { CallOptions, EntryOptions, InvalidateOptions, Loader } from './entry-options.js';
 import { encodeContext, encodeKey, type Key } from './key.js';
+import type { StoredPattern } from './write-road.js';
 import { DEFAULT_MAX_TTL_MS, DEFAULT_POLICY, ENTRY_OPTION_NAMES, type Policy, resolvePolicy } from './policy.js';
 
 /** Values of the current request or job that become part of keys, by name: `{ tenant: 'acme' }`. */
@@ -72,6 +73,9 @@ export function defineCache<Args extends readonly unknown[], T = unknown>(
     problems.push(`version is ${String(version)}; it must be a whole number`);
   }
   if (typeof definition.key !== 'function') problems.push('key must be a function that makes a key of the arguments');
+  if (definition.context !== undefined && !isListOfNames(definition.context)) {
+    problems.push("context must be a list of names of context values, such as ['tenant']");
+  }
   for (const name of ['tags', 'tagsOf'] as const) {
     if (definition[name] !== undefined && typeof definition[name] !== 'function') {
       problems.push(`${name} must be a function of the ${name === 'tags' ? 'arguments' : 'value and the arguments'}`);
@@ -87,6 +91,10 @@ export function defineCache<Args extends readonly unknown[], T = unknown>(
   }
   if (problems.length > 0) throw new InvalidOptionsError(`defineCache "${definition.name}"`, problems);
   return Object.freeze({ ...definition });
+}
+
+function isListOfNames(names: unknown): boolean {
+  return Array.isArray(names) && names.length > 0 && names.every((name) => typeof name === 'string' && name !== '');
 }
 
 /** What of a definition is the same for all its entries. */
@@ -127,10 +135,26 @@ export class DefinedCache<Args extends readonly unknown[], T> extends CacheServi
   }
 
   protected override storedKey(key: Key): string {
+    const segments = this.#segments();
+    return segments === undefined ? encodeKey(key) : encodeContext(segments, encodeKey(key));
+  }
+
+  protected override storedPattern(pattern: string): StoredPattern {
+    const segments = this.#segments();
+    const inContext = super.storedPattern(pattern);
+    if (segments === undefined) return inContext;
+    const prefix = encodeContext(segments, '');
+    return {
+      glob: prefix + inContext.glob,
+      matches: (storedKey) => storedKey.startsWith(prefix) && inContext.matches(storedKey.slice(prefix.length)),
+    };
+  }
+
+  #segments(): string[] | undefined {
     const names = this.definition.context;
-    if (names === undefined) return encodeKey(key);
+    if (names === undefined) return undefined;
     const values = this.context?.() ?? {};
-    const segments = names.map((name) => {
+    return names.map((name) => {
       const value = values[name];
       if (value !== undefined && value !== '') return value;
       throw new MissingContextError(
@@ -138,7 +162,6 @@ export class DefinedCache<Args extends readonly unknown[], T> extends CacheServi
           `Let the module's context provider give it, or do not use this cache outside of that context.`,
       );
     });
-    return encodeContext(segments, encodeKey(key));
   }
 }
 

@@ -106,11 +106,13 @@ export class ReadRoad implements CoherentCache {
     this.#waiters.wake(key);
   }
 
-  /** Forgets what matches, in every stage. */
-  cutWhere(matches: (key: string) => boolean): void {
-    const keys = [...(this.core.memory?.keys() ?? []), ...[...this.#airborne.keys()].map(({ key }) => key)];
-    for (const key of keys) if (matches(key)) this.keyChanged(key, 'xe');
+  /** Forgets what matches, in every stage. Says how many entries were in memory. */
+  cutWhere(matches: (key: string) => boolean): number {
+    const remembered = [...(this.core.memory?.keys() ?? [])].filter(matches);
+    const airborne = [...this.#airborne.keys()].map(({ key }) => key).filter(matches);
+    for (const key of [...remembered, ...airborne]) this.keyChanged(key, 'xe');
     this.#reader.overtakeAll();
+    return remembered.length;
   }
 
   tagInvalidated(tag: string): void {

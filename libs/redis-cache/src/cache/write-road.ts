@@ -39,19 +39,21 @@ export class WriteRoad {
 
   /** Every stored entry and every running load of this cache whose key matches, each with one script. */
   async invalidatePattern(
-    slotGlob: string,
+    { glob, matches }: StoredPattern,
     pattern: string,
-    matches: (key: string) => boolean,
     options: InvalidateOptions,
   ): Promise<{ status: WriteStatus; count: number }> {
     const { core } = this;
     const { redis, events } = core.backend;
     let count = 0;
     const status = await this.#orDeferred('pattern', pattern, async () => {
-      this.reads.cutWhere(matches);
+      const remembered = this.reads.cutWhere(matches);
+      if (redis === undefined) count = remembered;
       const sentAtMark = redis?.journal.mark() ?? 0;
       try {
-        await redis?.tier.scan(slotGlob, async (slotKeys) => {
+        await redis?.tier.scan(core.slotKey(glob), async (found) => {
+          // The glob is only a net.
+          const slotKeys = found.filter((slotKey) => matches(core.keyOf(slotKey)));
           const removed = await Promise.all(slotKeys.map((slotKey) => redis.tier.invalidate(slotKey)));
           for (const slotKey of slotKeys) redis.journal.applied({ kind: 'entry', name: slotKey }, sentAtMark);
           count += removed.filter(Boolean).length;
@@ -187,6 +189,12 @@ export class WriteRoad {
       { key: target, cause },
     );
   }
+}
+
+/** Finds stored keys: a Redis glob that may find too many, and the test each of them has to pass. */
+export interface StoredPattern {
+  readonly glob: string;
+  readonly matches: (storedKey: string) => boolean;
 }
 
 interface Invalidation {
