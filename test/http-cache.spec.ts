@@ -29,15 +29,15 @@ import { Test } from '@nestjs/testing';
 import { Exclude } from 'class-transformer';
 import { map, type Observable, of } from 'rxjs';
 import request from 'supertest';
-import type { CacheEngine } from '../libs/redis-cache/src/cache/engine.js';
+import type { CacheEngine, CacheEngineOptions } from '../libs/redis-cache/src/cache/engine.js';
 import { HttpCache, NoHttpCache } from '../libs/redis-cache/src/http/http-cache.decorator.js';
-import { HttpCacheInterceptor } from '../libs/redis-cache/src/http/http-cache.interceptor.js';
+import { HTTP_RESPONSES, HttpCacheInterceptor } from '../libs/redis-cache/src/http/http-cache.interceptor.js';
 import type { HttpRequest } from '../libs/redis-cache/src/http/http-message.js';
 import { CACHE_ENGINE } from '../libs/redis-cache/src/tokens.js';
 import { startRedis } from '../scripts/servers.mjs';
 import { gatedLoader, startEngine, trusted } from './support/engines.js';
 import { eventually } from './support/eventually.js';
-import { testRedisUrl, uniqueNamespace } from './support/servers.js';
+import { uniqueNamespace } from './support/servers.js';
 
 type AppRequest = HttpRequest & { user?: { name: string } };
 interface AppResponse {
@@ -107,6 +107,7 @@ class ProbeController {
   }
 
   @Post('items')
+  @HttpCode(200)
   @HttpCache()
   create() {
     return { run: run('create') };
@@ -184,6 +185,20 @@ class ProbeController {
     response.header('Set-Cookie', `visitor=${mine}`);
     await gate.load();
     return { run: mine };
+  }
+
+  @Get('gate/failing')
+  @HttpCache()
+  async gatedFailing() {
+    const mine = run('gate/failing');
+    await gate.load();
+    throw new ImATeapotException(`run ${mine}`);
+  }
+
+  @Get('mistagged')
+  @HttpCache({ tags: () => ['twice', 'twice'] })
+  mistagged() {
+    return { run: run('mistagged') };
   }
 
   @Get('failing')
@@ -268,10 +283,10 @@ describe.each([
   const apps: INestApplication[] = [];
 
   async function startApp(
-    options: { url?: string; namespace?: string; providers?: any[]; global?: NestInterceptor[] } = {},
+    options: CacheEngineOptions & { providers?: any[]; global?: NestInterceptor[] } = {},
   ): Promise<INestApplication> {
-    const { url = testRedisUrl(), namespace = uniqueNamespace(), providers = [], global = [] } = options;
-    const engine = await startEngine({ connection: { url }, namespace });
+    const { providers = [], global = [], ...engineOptions } = options;
+    const engine = await startEngine(engineOptions);
     const cache = {
       module: class CacheModule {},
       global: true,
@@ -296,6 +311,12 @@ describe.each([
     return request(app.getHttpServer())
       .get(path)
       .set(headers as Record<string, string>);
+  }
+
+  /** How often the cache of responses was asked in vain, and how often with an answer. */
+  function asked(app: INestApplication): { misses: number; hits: number } {
+    const stats = engineOf(app).cache(HTTP_RESPONSES).stats;
+    return { misses: stats.misses, hits: stats.hitsL1 + stats.hitsL2 };
   }
 
   const as = (name: string) => ({ Authorization: `Bearer ${name}` });
@@ -497,13 +518,17 @@ describe.each([
       app = await startApp();
     });
 
-    it.each(['plain', 'secret', 'varied', 'accepted', 'file', 'raw', 'failing', 'events'])('%s', async (name) => {
-      const first = await get(app, `/${name}`).buffer(true).responseType('blob');
-      const second = await get(app, `/${name}`).buffer(true).responseType('blob');
-      expect(second.status).toBe(first.status);
-      expect(String(second.body)).toBe(String(first.body).replace(/run\D+1/, (text) => text.replace('1', '2')));
-      expect(runs).toEqual({ [name]: 2 });
-    });
+    it.each(['plain', 'secret', 'varied', 'accepted', 'file', 'raw', 'failing', 'events', 'mistagged'])(
+      '%s',
+      async (name) => {
+        const first = await get(app, `/${name}`).buffer(true).responseType('blob');
+        const second = await get(app, `/${name}`).buffer(true).responseType('blob');
+        expect(second.status).toBe(first.status);
+        expect(String(second.body)).toBe(String(first.body).replace(/run\D+1/, (text) => text.replace('1', '2')));
+        expect(runs).toEqual({ [name]: 2 });
+        expect(asked(app).hits).toBe(0);
+      },
+    );
 
     it('a redirect', async () => {
       expect((await get(app, '/moved')).headers.location).toBe('/items');
@@ -545,6 +570,29 @@ describe.each([
     });
   });
 
+  describe('a failing handler', () => {
+    it('fails all who waited for it, and runs once', async () => {
+      const app = await startApp();
+      await trusted(engineOf(app));
+      const asking = Array.from({ length: 5 }, () => get(app, '/gate/failing').then((response) => response));
+      await eventually(() => arrivals === 5 && gate.runs() === 1);
+      gate.open();
+      for (const { status, body } of await Promise.all(asking)) {
+        expect([status, body.message]).toEqual([418, 'run 1']);
+      }
+    });
+  });
+
+  describe('a slow handler', () => {
+    it('still answers its request after the hard timeout of the cache', async () => {
+      const app = await startApp({ caches: { http: { hardTimeout: 1 } } });
+      const asking = get(app, '/gate').then((response) => response);
+      await eventually(() => gate.runs() === 1);
+      gate.open();
+      expect((await asking).body).toEqual({ run: 1, value: 'opened' });
+    });
+  });
+
   describe('several processes', () => {
     it('share what one of them stored', async () => {
       const namespace = uniqueNamespace();
@@ -559,7 +607,7 @@ describe.each([
     it('runs the handler once per request, and never answers 5xx', async () => {
       const redis = await startRedis();
       try {
-        const app = await startApp({ url: redis.url });
+        const app = await startApp({ connection: { url: redis.url } });
         await get(app, '/items');
         await redis.pause();
         expect((await get(app, '/items/1')).body).toEqual({ run: 1, id: '1' });
@@ -605,6 +653,9 @@ describe.each([
           { provide: APP_INTERCEPTOR, useClass: ClassSerializerInterceptor },
         ],
       });
+      await request(app.getHttpServer()).head('/controlled/account');
+      expect(asked(app)).toEqual({ misses: 1, hits: 0 });
+      runs = {};
       for (const response of [await get(app, '/controlled/account'), await get(app, '/controlled/account')]) {
         expect(response.body).toEqual({ name: 'alice' });
         expect(response.headers.etag).toMatch(/^"/);

@@ -112,8 +112,9 @@ export class HttpCacheInterceptor implements NestInterceptor {
   ): Promise<unknown> {
     let own: Promise<Answer> | undefined;
     const load = async ({ skip }: Pick<LoadContext, 'skip'>): Promise<Stored> => {
-      own = exchange.run(next);
-      const stored = this.#store(route, await own);
+      // A load that starts after its request gave up waiting must not run the handler a second time, nor store an answer
+      // that is older than the load.
+      const stored = own === undefined ? this.#store(route, await (own = exchange.run(next))) : undefined;
       if (stored === undefined) skip();
       return stored;
     };
@@ -133,7 +134,7 @@ export class HttpCacheInterceptor implements NestInterceptor {
       }
     }
     // What may not be stored may not be shared: everybody gets the answer of a handler of their own.
-    const { value } = await (own ?? exchange.run(next));
+    const { value } = await (own ??= exchange.run(next));
     return exchange.forward(value, 'fwd=miss');
   }
 
