@@ -41,6 +41,11 @@ export class CacheCore {
     this.reservedTags = [NAMESPACE_TAG, cacheTag(name)];
   }
 
+  /** Where entries are stored: in Redis, or in the memory of this process when there is none. */
+  get storeTier(): 'l1' | 'l2' {
+    return this.backend.redis === undefined ? 'l1' : 'l2';
+  }
+
   slotKey(key: string): string {
     return `${this.storedName}:${key}`;
   }

@@ -73,7 +73,7 @@ export class ReadRoad implements CoherentCache {
     if (found.state === 'none') return found.reason;
     return {
       entry: found.entry,
-      source: this.core.backend.redis === undefined ? 'l1' : 'l2',
+      source: this.core.storeTier,
       isStale: found.state === 'stale',
     };
   }
@@ -92,7 +92,8 @@ export class ReadRoad implements CoherentCache {
       const outcome = await flight.join(policy);
       const { valueTags } = outcome;
       const isOld = valueTags !== undefined && seenWhenJoined > 0 && flight.hasMarkerBefore(seenWhenJoined, valueTags);
-      if (!isOld) return { ...outcome, isShared: running !== undefined };
+      const source = outcome.source === 'l2' ? this.core.storeTier : outcome.source;
+      if (!isOld) return { ...outcome, source, isShared: running !== undefined };
     }
   }
 

@@ -27,9 +27,11 @@ export class WriteRoad {
   async expire(key: string, options: InvalidateOptions): Promise<WriteStatus> {
     const invalidation = this.#entryInvalidation(key);
     const { redis } = this.core.backend;
-    // Without Redis there is no copy but the one in memory, and it is gone then.
-    const apply = redis === undefined ? invalidation.apply : () => redis.tier.expire(this.core.slotKey(key));
-    return this.#invalidate('expire', key, options, { ...invalidation, apply });
+    const expiry: Invalidation =
+      redis === undefined
+        ? { ...invalidation, forget: nothing, apply: async () => this.#expireInMemory(key, invalidation.forget) }
+        : { ...invalidation, apply: () => redis.tier.expire(this.core.slotKey(key)) };
+    return this.#invalidate('expire', key, options, expiry);
   }
 
   /** `tag` in its stored spelling, with its `u:`, `c:` or `n`. */
@@ -111,7 +113,7 @@ export class WriteRoad {
               await redis.tier.invalidate(core.slotKey(key));
             }
           },
-          forget: redis === undefined ? () => undefined : invalidation.forget,
+          forget: redis === undefined ? nothing : invalidation.forget,
         },
         key,
         {},
@@ -119,6 +121,14 @@ export class WriteRoad {
     }
     events.emit('write', { cache: core.name, key, status });
     return status;
+  }
+
+  #expireInMemory(key: string, forget: () => void): void {
+    const { memory } = this.core;
+    const entry = memory?.get(key);
+    forget();
+    if (entry === undefined || entry.servableUntilMs <= entry.freshUntilMs) return;
+    memory?.set(key, { ...entry, freshUntilMs: -Infinity, hotUntilMs: -Infinity });
   }
 
   #entryInvalidation(key: string): Invalidation {
@@ -203,3 +213,5 @@ interface Invalidation {
   readonly forget: () => void;
   readonly apply: () => Promise<unknown>;
 }
+
+function nothing(): void {}
