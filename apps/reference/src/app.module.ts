@@ -1,5 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { ConfigModule } from '@nestjs/config';
+import { RedisCacheModule } from 'nestjs-rcache';
+import { redisCacheConfig } from 'nestjs-rcache/config';
 import { AuthModule } from './auth/auth.module.js';
 import { AuthzModule } from './authz/authz.module.js';
 import { ComplianceModule } from './compliance/compliance.module.js';
@@ -27,7 +29,10 @@ export class AppModule {
   static fromEnvironment(): DynamicModule {
     return {
       module: AppModule,
-      imports: [ConfigModule.forRoot({ isGlobal: true, cache: true, validate: readEnvironment })],
+      imports: [
+        ConfigModule.forRoot({ isGlobal: true, cache: true, validate: readEnvironment }),
+        RedisCacheModule.forRootAsync(redisCacheConfig.asProvider()),
+      ],
     };
   }
 }

@@ -9,6 +9,7 @@ import { Reflector } from '@nestjs/core';
 import { AuthzService } from '../authz/authz.service.js';
 import { PUBLIC, REQUIREMENT, type AuthenticatedRequest, type Requirement } from './access.decorators.js';
 import { AuthService } from './auth.service.js';
+import type { Member } from './session.repository.js';
 
 export const SESSION_COOKIE = 'session';
 const COOKIE_TOKEN = new RegExp(`(?:^|;\\s*)${SESSION_COOKIE}=([\\w-]+)`);
@@ -35,16 +36,16 @@ export class AccessGuard implements CanActivate {
     request.token = token;
 
     const requirement = this.reflector.getAllAndOverride<Requirement | undefined>(REQUIREMENT, targets);
-    if (requirement) await this.check(session.userId, requirement, request.params);
+    if (requirement) await this.check(session, requirement, request.params);
     return true;
   }
 
-  private async check(userId: number, requirement: Requirement, params: AuthenticatedRequest['params']) {
+  private async check(member: Member, requirement: Requirement, params: AuthenticatedRequest['params']) {
     const { permission, product, self } = requirement;
-    if (self !== undefined && Number(params[self]) === userId) return;
+    if (self !== undefined && Number(params[self]) === member.userId) return;
     const name = typeof permission === 'string' ? permission : permission(params);
     const productId = product === undefined ? undefined : Number(params[product]);
-    if (await this.authz.isAllowed(userId, name, productId)) return;
+    if (await this.authz.isAllowed(member, name, productId)) return;
     throw new ForbiddenException(`Permission ${name} is missing`);
   }
 }

@@ -25,9 +25,9 @@ export class AuthService {
 
     const token = randomBytes(TOKEN_BYTES).toString('base64url');
     const expiresAt = new Date(Date.now() + SESSION_HOURS * 3_600_000);
-    const session = { userId: user.id, orgId: user.orgId };
-    await this.sessions.create(hashOf(token), session, expiresAt);
-    return { token, expiresAt: expiresAt.toISOString(), ...session };
+    const member = { userId: user.id, orgId: user.orgId };
+    await this.sessions.create(hashOf(token), member, expiresAt);
+    return { token, expiresAt: expiresAt.toISOString(), ...member };
   }
 
   async logout(token: string): Promise<void> {

@@ -31,7 +31,7 @@ export class AuthzController {
   @ApiOkResponse({ type: UserPermissions })
   async permissions(@Param() { id }: IdParam, @CurrentSession() { orgId }: Session): Promise<UserPermissions> {
     await this.users.findIn(orgId, id);
-    return this.authz.permissionsOf(id);
+    return this.authz.permissionsOf({ userId: id, orgId });
   }
 
   @Post('authz/check')
@@ -43,7 +43,7 @@ export class AuthzController {
     @CurrentSession() { orgId }: Session,
   ): Promise<PermissionAnswer> {
     await this.users.findIn(orgId, userId);
-    return { allowed: await this.authz.isAllowed(userId, permission, productId) };
+    return { allowed: await this.authz.isAllowed({ userId, orgId }, permission, productId) };
   }
 
   @Put('users/:id/roles/:roleId')

@@ -1,5 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { and, eq, inArray, sql } from 'drizzle-orm';
+import { Cacheable, CacheEvict } from 'nestjs-rcache';
+import type { Member } from '../auth/session.repository.js';
+import { AT_ONCE, grantedRoleCache, permissionCache, roleCache, tagOf } from '../caches.js';
 import { DATABASE, selectRows, type Database } from '../database/database.js';
 import { activity, permissions, rolePermissions, roles, userRoles } from '../database/schema.js';
 import type { EffectivePermission, Role, RoleWithPermissions } from './authz.dto.js';
@@ -11,12 +14,16 @@ interface RoleGrant {
   actorId: number;
 }
 
+const grantChanged = ({ userId, role }: RoleGrant) => [tagOf.grants(userId), tagOf.activity(role.orgId)];
+const roleChanged = ({ orgId }: Role) => [tagOf.roles(orgId), tagOf.activity(orgId)];
+
 @Injectable()
 export class AuthzRepository {
   constructor(@Inject(DATABASE) private readonly db: Database) {}
 
   /** Everything the user may do: roles held directly and through groups at any depth, with all roles they include. */
-  async effectivePermissions(userId: number): Promise<EffectivePermission[]> {
+  @Cacheable({ cache: permissionCache, ...AT_ONCE })
+  async effectivePermissions({ userId }: Member): Promise<EffectivePermission[]> {
     return selectRows<EffectivePermission>(
       this.db,
       sql`
@@ -43,6 +50,7 @@ export class AuthzRepository {
     );
   }
 
+  @Cacheable(grantedRoleCache)
   async rolesOf(userId: number): Promise<Role[]> {
     return this.db
       .select({ id: roles.id, orgId: roles.orgId, name: roles.name })
@@ -52,12 +60,14 @@ export class AuthzRepository {
       .orderBy(roles.id);
   }
 
+  @Cacheable(roleCache)
   async findRole(id: number): Promise<Role | undefined> {
     const [role] = await this.db.select().from(roles).where(eq(roles.id, id));
     return role;
   }
 
   /** Does nothing where the user has the role already. */
+  @CacheEvict({ cache: permissionCache, tags: grantChanged })
   async grant({ userId, role, actorId }: RoleGrant): Promise<void> {
     await this.db.transaction(async (tx) => {
       await tx.insert(userRoles).values({ userId, roleId: role.id }).onConflictDoNothing();
@@ -66,6 +76,7 @@ export class AuthzRepository {
   }
 
   /** Does nothing where the user does not have the role; what comes through groups stays. */
+  @CacheEvict({ cache: permissionCache, tags: grantChanged })
   async revoke({ userId, role, actorId }: RoleGrant): Promise<void> {
     await this.db.transaction(async (tx) => {
       await tx.delete(userRoles).where(and(eq(userRoles.userId, userId), eq(userRoles.roleId, role.id)));
@@ -73,6 +84,7 @@ export class AuthzRepository {
     });
   }
 
+  @CacheEvict({ cache: permissionCache, tags: roleChanged })
   async replacePermissions(role: Role, names: string[], actorId: number): Promise<RoleWithPermissions> {
     await this.db.transaction(async (tx) => {
       await tx.delete(rolePermissions).where(eq(rolePermissions.roleId, role.id));

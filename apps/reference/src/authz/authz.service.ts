@@ -1,4 +1,5 @@
 import { Injectable, NotFoundException } from '@nestjs/common';
+import type { Member } from '../auth/session.repository.js';
 import { invalidInput } from '../validation.pipe.js';
 import type { Role, RoleWithPermissions, UserPermissions } from './authz.dto.js';
 import { AuthzRepository } from './authz.repository.js';
@@ -8,16 +9,17 @@ export class AuthzService {
   constructor(private readonly repository: AuthzRepository) {}
 
   /** Without a product: on every product of the organisation. */
-  async isAllowed(userId: number, permission: string, productId?: number): Promise<boolean> {
-    const effective = await this.repository.effectivePermissions(userId);
+  async isAllowed(member: Member, permission: string, productId?: number): Promise<boolean> {
+    const effective = await this.repository.effectivePermissions(member);
     const held = effective.find((candidate) => candidate.permission === permission);
     if (!held) return false;
     return held.productIds === null || (productId !== undefined && held.productIds.includes(productId));
   }
 
-  async permissionsOf(userId: number): Promise<UserPermissions> {
+  async permissionsOf(member: Member): Promise<UserPermissions> {
+    const { userId } = member;
     const roles = await this.repository.rolesOf(userId);
-    return { userId, roles, permissions: await this.repository.effectivePermissions(userId) };
+    return { userId, roles, permissions: await this.repository.effectivePermissions(member) };
   }
 
   /** @throws NotFoundException for a role of another organisation, too */

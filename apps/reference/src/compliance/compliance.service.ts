@@ -1,4 +1,6 @@
 import { Injectable, NotFoundException } from '@nestjs/common';
+import { Cacheable } from 'nestjs-rcache';
+import { complianceCache, validationCache } from '../caches.js';
 import { invalidInput } from '../validation.pipe.js';
 import type {
   ComplianceSummary,
@@ -28,6 +30,7 @@ export class ComplianceService {
     return product;
   }
 
+  @Cacheable(complianceCache)
   async summary(product: Product): Promise<ComplianceSummary> {
     const rows = await this.repository.trend(product);
     const on = (day: string) => rows.filter((row) => row.day === day);
@@ -43,6 +46,7 @@ export class ComplianceService {
     };
   }
 
+  @Cacheable(validationCache)
   async validate(product: Product): Promise<ValidationResult> {
     const findings = (await this.repository.coverage(product)).map(findingOf);
     const passed = findings.filter((finding) => finding.passed).length;

@@ -2,6 +2,7 @@ import { Controller, Get, Inject } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { HealthCheck, HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
 import { sql } from 'drizzle-orm';
+import { RedisCacheHealthIndicator } from 'nestjs-rcache';
 import { Public } from '../auth/access.decorators.js';
 import { DATABASE, type Database } from '../database/database.js';
 
@@ -14,6 +15,7 @@ export class HealthController {
   constructor(
     private readonly health: HealthCheckService,
     private readonly indicators: HealthIndicatorService,
+    private readonly redisCache: RedisCacheHealthIndicator,
     @Inject(DATABASE) private readonly db: Database,
   ) {}
 
@@ -24,11 +26,11 @@ export class HealthController {
     return this.health.check([]);
   }
 
-  /** Requests can be served: a load balancer sends them elsewhere while this is 503. */
+  /** Requests can be served: a load balancer sends them elsewhere while this is 503. Without Redis they are, slower. */
   @Get('ready')
   @HealthCheck()
   ready() {
-    return this.health.check([() => this.database()]);
+    return this.health.check([() => this.database(), () => this.redisCache.check('redisCache')]);
   }
 
   private database() {

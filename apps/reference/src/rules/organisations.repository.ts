@@ -1,5 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { eq } from 'drizzle-orm';
+import { Cacheable } from 'nestjs-rcache';
+import { organisationCache } from '../caches.js';
 import { DATABASE, type Database } from '../database/database.js';
 import { organisations, type Baseline } from '../database/schema.js';
 
@@ -14,8 +16,13 @@ export interface Organisation {
 export class OrganisationsRepository {
   constructor(@Inject(DATABASE) private readonly db: Database) {}
 
+  @Cacheable(organisationCache)
   async find(id: number): Promise<Organisation | undefined> {
     const [organisation] = await this.db.select().from(organisations).where(eq(organisations.id, id));
     return organisation;
+  }
+
+  async all(): Promise<Organisation[]> {
+    return this.db.select().from(organisations).orderBy(organisations.id);
   }
 }

@@ -4,10 +4,11 @@ import { OrganisationsService } from './organisations.service.js';
 import { RulesController } from './rules.controller.js';
 import { RulesRepository } from './rules.repository.js';
 import { RulesService } from './rules.service.js';
+import { RulesWarmUp } from './rules-warm-up.js';
 
 @Module({
   controllers: [RulesController],
-  providers: [OrganisationsRepository, OrganisationsService, RulesRepository, RulesService],
+  providers: [OrganisationsRepository, OrganisationsService, RulesRepository, RulesService, RulesWarmUp],
   exports: [OrganisationsService, RulesService],
 })
 export class RulesModule {}

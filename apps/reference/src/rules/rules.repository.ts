@@ -1,5 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { sql, type SQL } from 'drizzle-orm';
+import { Cacheable, CacheEvict } from 'nestjs-rcache';
+import { ruleCache, ruleListCache, tagOf } from '../caches.js';
 import { DATABASE, selectRows, type Database } from '../database/database.js';
 import { activity, ruleOverrides, type Baseline } from '../database/schema.js';
 import type { Rule, RuleOverride, RuleWithStatement } from './rule.js';
@@ -25,10 +27,12 @@ export function rulesOf(orgId: number, baseline: Baseline): SQL {
 export class RulesRepository {
   constructor(@Inject(DATABASE) private readonly db: Database) {}
 
+  @Cacheable(ruleListCache)
   async list(orgId: number, baseline: Baseline): Promise<Rule[]> {
     return selectRows<Rule>(this.db, sql`${rulesOf(orgId, baseline)} order by c.id collate "C"`);
   }
 
+  @Cacheable(ruleCache)
   async find(orgId: number, controlId: string): Promise<RuleWithStatement | undefined> {
     const [rule] = await selectRows<RuleWithStatement>(
       this.db,
@@ -38,6 +42,7 @@ export class RulesRepository {
   }
 
   /** Replaces what the organisation decided about the control; what is left out falls back to the default. */
+  @CacheEvict({ cache: ruleListCache, tags: (orgId: number) => [tagOf.rules(orgId), tagOf.activity(orgId)] })
   async override(orgId: number, controlId: string, decision: RuleOverride, actorId: number): Promise<void> {
     const { applicable, requiredKinds = null, maxAgeDays = null, note = null } = decision;
     const values = { applicable, requiredKinds, maxAgeDays, note };

@@ -1,5 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { sql } from 'drizzle-orm';
+import { Cacheable } from 'nestjs-rcache';
+import { statisticsCache } from '../caches.js';
 import { DATABASE, selectRows, type Database } from '../database/database.js';
 import { ACTIVITY_KINDS, type ActivityKind } from '../database/schema.js';
 import type { DailyStatistics } from './daily-statistics.js';
@@ -17,6 +19,7 @@ interface Group {
 export class StatisticsRepository {
   constructor(@Inject(DATABASE) private readonly db: Database) {}
 
+  @Cacheable(statisticsCache)
   async today(orgId: number, timeZone: string): Promise<DailyStatistics> {
     const groups = await selectRows<Group>(
       this.db,

@@ -1,5 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { eq } from 'drizzle-orm';
+import { Cacheable, CacheEvict } from 'nestjs-rcache';
+import { preferencesCache, tagOf, userCache } from '../caches.js';
 import { DATABASE, type Database } from '../database/database.js';
 import { activity, preferences, users } from '../database/schema.js';
 import { DEFAULT_PREFERENCES, type Preferences, type User } from './user.js';
@@ -8,6 +10,7 @@ import { DEFAULT_PREFERENCES, type Preferences, type User } from './user.js';
 export class UsersRepository {
   constructor(@Inject(DATABASE) private readonly db: Database) {}
 
+  @Cacheable(userCache)
   async find(id: number): Promise<User | undefined> {
     const { id: userId, orgId, email, name, title } = users;
     const [user] = await this.db.select({ id: userId, orgId, email, name, title }).from(users).where(eq(userId, id));
@@ -20,6 +23,7 @@ export class UsersRepository {
     return user;
   }
 
+  @Cacheable(preferencesCache)
   async findPreferences(userId: number): Promise<Preferences> {
     const { locale, theme, digest, pageSize } = preferences;
     const [found] = await this.db
@@ -29,6 +33,11 @@ export class UsersRepository {
     return found ?? DEFAULT_PREFERENCES;
   }
 
+  @CacheEvict({
+    cache: preferencesCache,
+    args: ({ id }: User) => [id],
+    tags: ({ orgId }: User) => [tagOf.activity(orgId)],
+  })
   async savePreferences(user: User, { locale, theme, digest, pageSize }: Preferences): Promise<void> {
     const values = { locale, theme, digest, pageSize };
     await this.db.transaction(async (tx) => {

@@ -1,0 +1,114 @@
+import { defineCache, endOfDay } from 'nestjs-rcache';
+import type { Member, Session } from './auth/session.repository.js';
+import type { Product } from './compliance/products.repository.js';
+import type { Baseline } from './database/schema.js';
+
+// Every cache with the reason of its lifetime. Readers use them with @Cacheable, and what a write evicts stands on the
+// method that writes, which resolves after its transaction has committed.
+
+/** What many entries are made of, named once for the readers that tag with it and the writers that evict it. */
+export const tagOf = {
+  activity: (orgId: number) => `activity:${orgId}`,
+  grants: (userId: number) => `grants:${userId}`,
+  roles: (orgId: number) => `roles:${orgId}`,
+  rules: (orgId: number) => `rules:${orgId}`,
+};
+
+const SESSION_TTL_MS = 10 * 60_000;
+
+/**
+ * For answers that must follow a log-out or a revocation at once, in every process: Redis is asked each time, because a
+ * copy in memory may be a message behind, or `maxStaleness` when the network is cut.
+ */
+export const AT_ONCE = { consistency: 'strong' } as const;
+
+/**
+ * 10 min, how long a row deleted by hand may still count, and never beyond the end of the session. A token that is none
+ * is not stored: whoever tries many must not fill the cache, and a log-in has nothing to evict.
+ */
+export const sessionCache = defineCache({
+  name: 'sessions',
+  key: (tokenHash: string) => [tokenHash],
+  ttl: (session: Session | undefined) =>
+    Math.max(1, Math.min(SESSION_TTL_MS, (session?.expiresAtMs ?? 0) - Date.now())),
+  negativeTtl: false,
+});
+
+/** 1 h: nobody changes a name or a title in ComplyDesk, but an import may. */
+export const userCache = defineCache({ name: 'users', key: (id: number) => [id], ttl: '1h' });
+
+/** 24 h: only their owner changes them, here, and that evicts them. */
+export const preferencesCache = defineCache({ name: 'preferences', key: (userId: number) => [userId], ttl: '24h' });
+
+/** 30 min: grants evict them, so this only bounds what somebody does to the tables by hand. */
+export const permissionCache = defineCache({
+  name: 'permissions',
+  key: ({ userId }: Member) => [userId],
+  tags: ({ userId, orgId }) => [tagOf.grants(userId), tagOf.roles(orgId)],
+  ttl: '30m',
+});
+
+/** 30 min, like the permissions they stand beside. */
+export const grantedRoleCache = defineCache({
+  name: 'granted-roles',
+  key: (userId: number) => [userId],
+  tags: (userId) => [tagOf.grants(userId)],
+  ttl: '30m',
+});
+
+/** 1 h: the name and the organisation of a role never change here; its permissions are not part of it. */
+export const roleCache = defineCache({ name: 'roles', key: (id: number) => [id], ttl: '1h' });
+
+/** 1 h: like users, changed by imports only. */
+export const organisationCache = defineCache({ name: 'organisations', key: (id: number) => [id], ttl: '1h' });
+
+/** 1 h: like users, changed by imports only. */
+export const productCache = defineCache({ name: 'products', key: (id: number) => [id], ttl: '1h' });
+
+/** 1 h: the catalogue changes with a revision of NIST, and decisions of the organisation evict its rules. */
+export const ruleListCache = defineCache({
+  name: 'rules',
+  key: (orgId: number, baseline: Baseline) => [orgId, baseline],
+  tags: (orgId) => [tagOf.rules(orgId)],
+  ttl: '1h',
+});
+
+/** 1 h, like the list it belongs to. */
+export const ruleCache = defineCache({
+  name: 'rule-details',
+  key: (orgId: number, controlId: string) => [orgId, controlId],
+  tags: (orgId) => [tagOf.rules(orgId)],
+  ttl: '1h',
+});
+
+// What the next three answer is about today. With the end of the day in the key, an answer of yesterday is never found
+// today, whatever happens around midnight.
+
+/** 2 h: evidence and rules evict it; it is the costly one to make, and the one read over and over while one works. */
+export const validationCache = defineCache({
+  name: 'validation',
+  key: ({ id }: Product) => [id, dayEndsAtMs('UTC')],
+  tags: ({ orgId }) => [tagOf.rules(orgId)],
+  ttl: '2h',
+});
+
+/** 15 min: a dashboard, which should soon show evidence that was imported straight into the tables. */
+export const complianceCache = defineCache({
+  name: 'compliance',
+  key: ({ id }: Product) => [id, dayEndsAtMs('UTC')],
+  tags: ({ orgId }) => [tagOf.rules(orgId)],
+  ttl: '15m',
+});
+
+/** Until the end of the organisation's day: every write evicts it, and tomorrow it is about another day. */
+export const statisticsCache = defineCache({
+  name: 'daily-statistics',
+  key: (orgId: number, timeZone: string) => [orgId, dayEndsAtMs(timeZone)],
+  tags: (orgId) => [tagOf.activity(orgId)],
+  // As a length of time: with a clock a moment ahead of ours, Redis would find that instant in the past.
+  ttl: (_statistics: unknown, _orgId: number, timeZone: string) => Math.max(1, dayEndsAtMs(timeZone) - Date.now()),
+});
+
+function dayEndsAtMs(timeZone: string): number {
+  return endOfDay(timeZone)().getTime();
+}
