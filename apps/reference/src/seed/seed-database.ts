@@ -30,13 +30,14 @@ const ACTIVITY_DAYS = 14;
 type Transaction = Parameters<Parameters<Database['transaction']>[0]>[0];
 
 /**
- * Fills an empty, migrated database in one transaction; does nothing where an organisation exists already.
+ * Fills an empty, migrated database in one transaction; one that was filled before gets the activity it missed.
  * `report` gets one line per step.
  */
 export async function seedDatabase(db: Database, size: SeedSize, report: (step: string) => void): Promise<void> {
   const [existing] = await db.select({ id: organisations.id }).from(organisations).limit(1);
   if (existing) {
-    report('the database has data already');
+    report('the database has data already: activity since then');
+    await db.transaction((tx) => insertActivity(tx, size));
     return;
   }
 
@@ -95,13 +96,19 @@ async function insertEvidence(tx: Transaction, documentsPerKind: number): Promis
      where not (p.id + length(c.title) + position) % 11 = 0`);
 }
 
+/** As if people had gone on working since the last event, for `ACTIVITY_DAYS` at most. */
 async function insertActivity(tx: Transaction, size: SeedSize): Promise<void> {
   await tx.execute(sql`
     insert into activity (org_id, user_id, kind, occurred_at)
     select o.id, (o.id - 1) * ${size.usersPerOrganisation}::int + 1 + chance % ${size.usersPerOrganisation}::int,
            (array['login', 'evidence', 'evidence', 'evidence', 'preferences', 'login', 'rule', 'role'])[1 + chance / 512 % 8],
-           now() - make_interval(mins => (number::bigint * 1440 / ${size.activityPerOrganisationAndDay}::int)::int)
+           event.at
       from organisations o
+     cross join lateral (select max(occurred_at) as at from activity where org_id = o.id) as last_event
      cross join generate_series(0, ${size.activityPerOrganisationAndDay * ACTIVITY_DAYS}::int - 1) as number
-     cross join lateral (select ('x' || md5(o.id || '/' || number))::bit(28)::int as chance) as dice`);
+     cross join lateral (select ('x' || md5(o.id || '/' || number))::bit(28)::int as chance) as dice
+     cross join lateral (
+       select now() - make_interval(mins => (number::bigint * 1440 / ${size.activityPerOrganisationAndDay}::int)::int) as at
+     ) as event
+     where event.at > coalesce(last_event.at, '-infinity')`);
 }
