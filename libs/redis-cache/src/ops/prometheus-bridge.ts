@@ -26,10 +26,9 @@ export function bridgeTo(registry: Registry, client: PromClient): PrometheusBrid
  * Prometheus asks, and only what is rare or costs milliseconds anyway is observed event by event.
  */
 export class PrometheusBridge {
-  readonly #engines = new Map<CacheEngine, readonly (() => void)[]>();
+  readonly #engines = new Set<CacheEngine>();
   readonly #cacheLabels = new Set<string>();
-  #removeMetrics = (): void => {};
-  #listenTo: (engine: CacheEngine) => readonly (() => void)[] = () => [];
+  #listenTo = (_engine: CacheEngine): void => {};
 
   constructor(
     private readonly registry: Registry,
@@ -38,12 +37,12 @@ export class PrometheusBridge {
 
   attach(engine: CacheEngine): void {
     if (this.#engines.size === 0) this.#register();
-    this.#engines.set(engine, this.#listenTo(engine));
+    this.#engines.add(engine);
+    this.#listenTo(engine);
   }
 
   /** With the last engine its metrics go, and nothing else of the registry. */
   detach(engine: CacheEngine): void {
-    for (const stop of this.#engines.get(engine) ?? []) stop();
     this.#engines.delete(engine);
     if (this.#engines.size === 0) this.#removeMetrics();
   }
@@ -51,10 +50,6 @@ export class PrometheusBridge {
   #register(): void {
     const { Counter, Histogram } = this.client;
     const { loadDuration, staleServed, invalidations, errors } = EVENT_METRICS;
-    const names = [...COLLECTED_METRICS, ...Object.values(EVENT_METRICS)].map(({ name }) => name);
-    this.#removeMetrics = () => {
-      for (const name of names) this.registry.removeSingleMetric(name);
-    };
     // Left over when this file was loaded anew (hot reloading) while the registry stayed.
     this.#removeMetrics();
     for (const metric of COLLECTED_METRICS) this.#collect(metric);
@@ -64,29 +59,34 @@ export class PrometheusBridge {
     const stale = new Counter({ ...staleServed, registers });
     const invalidated = new Counter({ ...invalidations, registers });
     const failed = new Counter({ ...errors, registers });
-    this.#listenTo = ({ events }) => [
+    this.#listenTo = ({ events }) => {
       events.on('load', ({ cache, durationMs, error }) => {
         loads.observe(
           { cache: this.#labelOf(cache), result: error === undefined ? 'success' : 'error' },
           durationMs / 1000,
         );
-      }),
+      });
       events.on('stale', ({ cache, reason }) => {
         stale.inc({ cache: this.#labelOf(cache), reason });
-      }),
+      });
       events.on('invalidation', ({ cache, kind, status }) => {
         invalidated.inc({ cache: this.#labelOf(cache), kind, status });
-      }),
+      });
       events.on('redis-error', ({ connection, command, error }) => {
         failed.inc({ connection, operation: command, error_type: error });
-      }),
-    ];
+      });
+    };
+  }
+
+  #removeMetrics(): void {
+    for (const { name } of [...COLLECTED_METRICS, ...Object.values(EVENT_METRICS)]) {
+      this.registry.removeSingleMetric(name);
+    }
   }
 
   #collect(metric: CollectedMetric): void {
     const { type, name, help, labelNames } = metric;
-    const sample = (): readonly Sample[] =>
-      metric.samplesOf([...this.#engines.keys()], (cache) => this.#labelOf(cache));
+    const sample = (): readonly Sample[] => metric.samplesOf([...this.#engines], (cache) => this.#labelOf(cache));
     const { Counter, Gauge } = this.client;
     new (type === 'counter' ? Counter : Gauge)({
       name,
