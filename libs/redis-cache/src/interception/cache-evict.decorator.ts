@@ -4,6 +4,7 @@ import type { AnyCacheDefinition } from '../cache/definition.js';
 import type { Key } from '../cache/key.js';
 import { classDefaults } from './cache-defaults.decorator.js';
 import { checkOptions, intercept, notFunctions } from './decorated-method.js';
+import { invalidateEach } from './invalidate-each.js';
 import { cacheNamed } from './method-entry.js';
 import type { FittingDecorator, Known } from './method-fit.js';
 
@@ -145,8 +146,7 @@ async function evict(cache: CacheService, { keys, tags, pattern }: Selection, op
   await Promise.all([
     options.all === true ? cache.clear(invalidate) : undefined,
     cache.deleteMany(keys, invalidate),
-    // More than an entry can have may be evicted at once, and the same one named twice.
-    ...[...new Set(tags)].map((tag) => cache.invalidateTags([tag], invalidate)),
+    invalidateEach(cache, tags, invalidate),
     pattern === undefined ? undefined : cache.invalidatePattern(pattern, invalidate),
   ]);
 }

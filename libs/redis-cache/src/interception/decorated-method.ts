@@ -75,7 +75,6 @@ export function intercept(
     try {
       return enter(this, args);
     } catch (error) {
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- what was thrown, unchanged
       return Promise.reject(error);
     }
   });
