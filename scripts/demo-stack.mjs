@@ -2,26 +2,64 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { startGuarded } from './guarded-process.mjs';
 import { askLoopback, untilReady } from './loopback.mjs';
+import { onNpmGone } from './npm-parent.mjs';
 import { withProgress } from './progress.mjs';
-import { startPostgres } from './servers.mjs';
+import { startPostgres, startRedis } from './servers.mjs';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 const DEFAULT_PORT = 3000;
 const START_TIMEOUT_MS = 60_000;
+const POLL_MS = 200;
+const LOG_TAIL_LINES = 15;
+/** Each of them says on its own where Redis is; `.env.example` explains them. */
+const REDIS_VARIABLES = ['REDIS_URL', 'REDIS_HOST', 'REDIS_SENTINELS', 'REDIS_CLUSTER_NODES'];
+/** The value of REDIS_URL for a cache in the memory of the process. */
+const NO_REDIS = 'memory';
 
 /**
  * The reference application in a process that ends with us.
  * @typedef {object} RunningApp
  * @property {string} url `http://localhost:<port>`
- * @property {() => Promise<void>} exited resolves when the application has ended
+ * @property {() => Promise<string>} exited resolves with the end of what it wrote when the application has ended
  * @property {() => Promise<void>} stop
  */
+
+/**
+ * Runs a script that starts servers, and ends them with it: when it is done, fails, is interrupted, or npm is gone.
+ * @param {(keep: <Server extends { stop: () => Promise<void> }>(server: Server) => Server) => Promise<void>} script hands
+ *   every server it starts to `keep`
+ */
+export async function runWithServers(script) {
+  /** @type {(() => Promise<void>)[]} */
+  const stops = [];
+  let isEnding = false;
+  const end = async (/** @type {number} */ code) => {
+    if (isEnding) return;
+    isEnding = true;
+    for (const stop of stops.reverse()) await stop();
+    process.exit(code);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => void end(0));
+  onNpmGone(() => void end(1));
+  try {
+    await script((server) => {
+      stops.push(server.stop);
+      return server;
+    });
+    await end(Number(process.exitCode ?? 0));
+  } catch (error) {
+    if (isEnding) return;
+    console.error(error instanceof Error ? error.message : error);
+    await end(1);
+  }
+}
 
 /** Compiles the library and the application; does nothing where nothing changed. */
 export async function build() {
@@ -32,6 +70,26 @@ export async function build() {
       },
     );
   });
+}
+
+/** Whether the environment says which Redis to use, or to use none. */
+export function isRedisGiven() {
+  return REDIS_VARIABLES.some((name) => process.env[name]);
+}
+
+/**
+ * The Redis of the environment, else a private one, else none: then values stay in the memory of the application.
+ * @param {boolean} canStart whether a private one can be had
+ * @returns {Promise<{ kind: 'yours' | 'private' | 'none', env: Record<string, string>, stop: () => Promise<void> }>}
+ *   `env` tells the application
+ */
+export async function startCacheServer(canStart) {
+  const stop = async () => undefined;
+  if (process.env.REDIS_URL === NO_REDIS) return { kind: 'none', env: {}, stop };
+  if (isRedisGiven()) return { kind: 'yours', env: {}, stop };
+  if (!canStart) return { kind: 'none', env: { REDIS_URL: NO_REDIS }, stop };
+  const redis = await startRedis();
+  return { kind: 'private', env: { REDIS_URL: redis.url }, stop: redis.stop };
 }
 
 /**
@@ -76,7 +134,14 @@ export async function startApp({ port, env }) {
     timeoutMs: START_TIMEOUT_MS,
     isReady: async () => /^HTTP\/1\.1 200/.test((await askLoopback(port, request)) ?? ''),
   });
-  return { url: `http://localhost:${port}`, exited: server.exited, stop: server.stop };
+  const exited = async () => {
+    // The log goes with the server's folder, which stays until we say that we know of its end.
+    while (server.isRunning()) await sleep(POLL_MS);
+    const tail = server.log().trim().split('\n').slice(-LOG_TAIL_LINES).join('\n');
+    await server.exited();
+    return tail;
+  };
+  return { url: `http://localhost:${port}`, exited, stop: server.stop };
 }
 
 /** PORT when it is set; else 3000, or the first port above it that nobody uses. */

@@ -5,7 +5,7 @@ import { DEMO_SIZE, seedDatabase } from './seed/seed-database.js';
 
 const startedMs = performance.now();
 const report = (step: string) => {
-  console.log(`[${((performance.now() - startedMs) / 1000).toFixed(1).padStart(5)} s] ${step}`);
+  console.error(`[${((performance.now() - startedMs) / 1000).toFixed(1).padStart(5)} s] ${step}`);
 };
 
 const db = openDatabase({ url: readEnvironment(process.env).DATABASE_URL, maxConnections: 1 });

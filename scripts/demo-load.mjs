@@ -1,0 +1,140 @@
+// @ts-check
+// `npm run demo:load`: the same requests without the cache, with a cold and with a warm one, every answer checked.
+import { parseArgs } from 'node:util';
+import { ensureDependencies, ensureRedis } from './setup.mjs';
+
+const HELP = `Usage: npm run demo:load -- [options]
+
+  --requests N     how many requests in each run (default 1000)
+  --seed N         another sequence of requests (default 1)
+  --postgres URL   a PostgreSQL to use; it is migrated, seeded when empty, and written to (default DATABASE_URL, else a
+                   private server)
+  --json           the result as JSON on stdout instead of the table`;
+
+const { postgres, requests: count, seed, isJson } = readOptions();
+
+await ensureDependencies();
+if (postgres) process.env.DATABASE_URL = postgres;
+
+const { build, isRedisGiven, runWithServers, startApp, startCacheServer, startDatabase } =
+  await import('./demo-stack.mjs');
+const { freePort } = await import('./servers.mjs');
+const { withProgress } = await import('./progress.mjs');
+
+await runWithServers(async (keep) => {
+  const canStartRedis = !isRedisGiven() && (await ensureRedis());
+  await build();
+  const redis = keep(await startCacheServer(canStartRedis));
+  const database = keep(await startDatabase());
+  const { openTruth } = await import('./demo-truth.mjs');
+  const { demoRequests } = await import('./demo-requests.mjs');
+  const { logIn, runRequests } = await import('./demo-run.mjs');
+
+  const truth = await openTruth();
+  keep({ stop: truth.close });
+  const { userIds, requests } = demoRequests(await truth.population(), { count, seed });
+  const start = async (/** @type {boolean} */ isCached) => {
+    // A namespace of its own is cold whatever the server holds.
+    const cache = { CACHE_ENABLED: String(isCached), CACHE_NAMESPACE: `load-${process.pid}` };
+    return keep(await startApp({ port: await freePort(), env: { ...redis.env, ...cache } }));
+  };
+
+  const uncachedApp = await start(false);
+  const tokens = await withProgress(`Logging ${userIds.length} users in`, async () =>
+    logIn(uncachedApp.url, await truth.emails(userIds)),
+  );
+  const run = (/** @type {string} */ title, /** @type {string} */ url) =>
+    withProgress(`${requests.length} requests ${title}`, () => runRequests({ url, tokens, requests, truth }));
+
+  const uncached = await run('without the cache', uncachedApp.url);
+  await uncachedApp.stop();
+  const cachedApp = await start(true);
+  const cold = await run('with a cold cache', cachedApp.url);
+  const warm = await run('with a warm cache', cachedApp.url);
+
+  const result = { postgres: database.kind, redis: redis.kind, requests: count, seed, uncached, cold, warm };
+  console.log(isJson ? JSON.stringify(result, undefined, 2) : table(result));
+  const wrong = [uncached, cold, warm].flatMap((of) => of.wrong);
+  for (const line of wrong.slice(0, 5)) console.error(`Wrong: ${line.slice(0, 1_000)}`);
+  process.exitCode = wrong.length === 0 ? 0 : 1;
+});
+
+function readOptions() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        postgres: { type: 'string' },
+        requests: { type: 'string', default: '1000' },
+        seed: { type: 'string', default: '1' },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    });
+    if (values.help) {
+      console.log(HELP);
+      process.exit(0);
+    }
+    const whole = (/** @type {'requests' | 'seed'} */ name) => {
+      const number = Number(values[name]);
+      if (Number.isInteger(number) && number >= 1) return number;
+      throw new Error(`--${name} is ${JSON.stringify(values[name])}. It must be a whole number of at least 1.`);
+    };
+    const { postgres: url } = values;
+    if (url !== undefined && !/^postgres(ql)?:\/\//.test(url)) {
+      throw new Error('--postgres must look like postgres://user:password@host:5432/name.');
+    }
+    return { postgres: url, requests: whole('requests'), seed: whole('seed'), isJson: values.json };
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : error}\n\n${HELP}`);
+    process.exit(2);
+  }
+}
+
+/** @typedef {import('./demo-run.mjs').RunResult} RunResult */
+
+/** @param {{ postgres: string, redis: string, requests: number, uncached: RunResult, cold: RunResult, warm: RunResult }} result */
+function table({ postgres: database, redis, requests, uncached, cold, warm }) {
+  const runs = [uncached, cold, warm];
+  const ms = (/** @type {number} */ value) => `${value.toFixed(1)} ms`;
+  const timesAs = (/** @type {(run: RunResult) => number} */ of) =>
+    of(warm) > 0 ? `${(of(uncached) / of(warm)).toFixed(1)} x` : '-';
+  /** @type {string[][]} */
+  const rows = [
+    ['', 'no cache', 'cold', 'warm', 'no cache / warm'],
+    .../** @type {const} */ (['p50', 'p95', 'p99']).map((name) => [
+      `reads ${name}`,
+      ...runs.map(({ readMs }) => ms(readMs[name])),
+      timesAs(({ readMs }) => readMs[name]),
+    ]),
+    ['writes p50', ...runs.map(({ writeMs }) => ms(writeMs.p50)), timesAs(({ writeMs }) => writeMs.p50)],
+    [
+      'requests per second',
+      ...runs.map((run) => run.requestsPerSecond.toFixed(0)),
+      `1 / ${(warm.requestsPerSecond / uncached.requestsPerSecond).toFixed(1)}`,
+    ],
+    ['SQL statements', ...runs.map((run) => String(run.sqlStatements)), timesAs((run) => run.sqlStatements)],
+    [
+      'hit ratio',
+      ...runs.map(({ hitRatio }) => (hitRatio === undefined ? '-' : `${(hitRatio * 100).toFixed(1)} %`)),
+      '',
+    ],
+    ['wrong answers', ...runs.map(({ wrong }) => String(wrong.length)), ''],
+    ...Object.keys(uncached.p50Ms).map((name) => [
+      `p50 ${name}`,
+      ...runs.map(({ p50Ms }) => ms(p50Ms[name] ?? 0)),
+      timesAs(({ p50Ms }) => p50Ms[name] ?? 0),
+    ]),
+  ];
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const lines = rows.map((row) =>
+    row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .join('  '),
+  );
+  const notes = [
+    `${requests} requests a run, on ${database === 'yours' ? 'the PostgreSQL that was given' : database}.`,
+    database === 'pglite' && 'PGlite runs one query at a time: its times mean nothing. Install PostgreSQL for numbers.',
+    redis === 'none' && 'There is no Redis: the cache was in the memory of the application only.',
+  ];
+  return `\n${lines.join('\n')}\n\n${notes.filter(Boolean).join('\n')}`;
+}
