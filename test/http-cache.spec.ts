@@ -195,6 +195,12 @@ class ProbeController {
     throw new ImATeapotException(`run ${mine}`);
   }
 
+  @Get('careless')
+  @HttpCache({ scope: ({ user }: AppRequest) => user!.name })
+  careless() {
+    return { run: run('careless') };
+  }
+
   @Get('mistagged')
   @HttpCache({ tags: () => ['twice', 'twice'] })
   mistagged() {
@@ -431,9 +437,13 @@ describe.each([
         expect(response.text).toBe('');
         expect(response.headers.etag).toBe(headers.etag);
         expect(response.headers['cache-control']).toBe('no-cache');
+        expect(response.headers).not.toHaveProperty('content-type');
       }
       expect((await get(app, '/items', { 'If-None-Match': '"other"' })).status).toBe(200);
       expect(runs).toEqual({ items: 1 });
+      const shaped = await get(app, '/shaped');
+      const unmodified = await get(app, '/shaped', { 'If-None-Match': shaped.headers.etag });
+      expect([unmodified.status, unmodified.headers['x-total']]).toEqual([304, '5']);
     });
 
     it('is answered 304 right after the handler when its answer is the one the client has', async () => {
@@ -518,7 +528,7 @@ describe.each([
       app = await startApp();
     });
 
-    it.each(['plain', 'secret', 'varied', 'accepted', 'file', 'raw', 'failing', 'events', 'mistagged'])(
+    it.each(['plain', 'secret', 'varied', 'accepted', 'file', 'raw', 'failing', 'events', 'mistagged', 'careless'])(
       '%s',
       async (name) => {
         const first = await get(app, `/${name}`).buffer(true).responseType('blob');
