@@ -222,7 +222,7 @@ describe('connection: false keeps everything in the memory of this process', () 
     expect(calls.flat().sort()).toEqual(['a', 'c', 'd']);
   });
 
-  it('asks again with consistency: strong only for loads that began earlier', async () => {
+  it('answers from its memory with consistency: strong too, which is where entries are', async () => {
     const cache = await start();
     await cache.set('k', 'value');
     expect(await cache.resolve('k', () => 'new', { consistency: 'strong' })).toMatchObject({

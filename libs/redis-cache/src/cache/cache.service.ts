@@ -136,6 +136,7 @@ export class CacheService {
       // The hot path: one promise and nothing else.
       try {
         const storedKey = this.storedKey(key);
+        checkLoader(loader, storedKey);
         const hot = this.#reads.hot(storedKey);
         if (hot !== undefined) {
           this.#countHit(storedKey, 'l1', false);
@@ -277,7 +278,7 @@ export class CacheService {
     return this.#isEnabled ? this.#writes.invalidateTag('namespace', NAMESPACE_TAG, NAMESPACE_TAG, options) : 'applied';
   }
 
-  /** Loads what is not there yet, a few keys at a time (default 8); a failing key does not stop the others. */
+  /** Loads what is not there yet or stale, a few keys at a time (default 8); a failing key does not stop the others. */
   async warm<K extends Key, T>(
     keys: readonly K[],
     loader: (key: K) => T | Promise<T>,
@@ -287,14 +288,18 @@ export class CacheService {
     if (!Number.isInteger(concurrency) || concurrency < 1) {
       throw new InvalidArgumentError(`concurrency is ${String(concurrency)}. It must be a whole number of at least 1.`);
     }
+    checkLoader(loader, 'warm');
+    this.#resolve(callOptions);
     const result: WarmResult = { loaded: 0, present: 0, failed: 0 };
     const rest = keys[Symbol.iterator]();
     const worker = async (): Promise<void> => {
       for (let next = rest.next(); next.done !== true; next = rest.next()) {
         const key = next.value;
         try {
-          const { source } = await this.resolve<T>(key, () => loader(key), callOptions);
-          result[source === 'loader' ? 'loaded' : 'present'] += 1;
+          const arrival = await this.#arrive<T>(key, () => loader(key), { refresh: 'wait', ...callOptions });
+          if ('uncached' in arrival || arrival.source === 'loader') result.loaded += 1;
+          else if (arrival.staleness === 'error' || arrival.staleness === 'timeout') result.failed += 1;
+          else result.present += 1;
         } catch {
           result.failed += 1;
         }

@@ -2,6 +2,8 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 
 /** Evictions that wait for the end of a unit of work, such as a database transaction. */
 class Deferral {
+  /** False once the work has ended: what it left running, such as a timer, still seems to run inside it. */
+  isOpen = true;
   readonly #evictions = new Map<string, () => Promise<void>>();
 
   /** The same eviction twice is done once. */
@@ -14,11 +16,12 @@ class Deferral {
   }
 }
 
-const current = new AsyncLocalStorage<Deferral | undefined>();
+const current = new AsyncLocalStorage<Deferral>();
 
 /** Where an eviction made now has to wait, if it has to. */
 export function deferred(): Deferral | undefined {
-  return current.getStore();
+  const deferral = current.getStore();
+  return deferral?.isOpen === true ? deferral : undefined;
 }
 
 /**
@@ -26,9 +29,14 @@ export function deferred(): Deferral | undefined {
  * it rejects they are dropped. Nested calls belong to the outermost one.
  */
 export async function deferEvictions<T>(work: () => Promise<T>): Promise<T> {
-  if (current.getStore() !== undefined) return work();
+  if (deferred() !== undefined) return work();
   const deferral = new Deferral();
-  const result = await current.run(deferral, work);
-  await current.run(undefined, () => deferral.apply());
+  let result: T;
+  try {
+    result = await current.run(deferral, work);
+  } finally {
+    deferral.isOpen = false;
+  }
+  await deferral.apply();
   return result;
 }

@@ -5,7 +5,7 @@ import { toMs, toMsOrZero, type Duration } from '../time.js';
 import type { CallOptions, EntryOptions, Tags, Ttl } from './entry-options.js';
 import { encodeTag } from './key.js';
 import { DEFAULT_COMPRESS_ABOVE_BYTES } from './compression.js';
-import type { Codec } from './value.js';
+import { CODEC_NAME, type Codec } from './value.js';
 
 /** Entry options with every default filled in and every duration in milliseconds. */
 export interface Policy {
@@ -104,7 +104,8 @@ const READERS: { readonly [Name in keyof CallOptions]-?: Reader<Name> } = {
   },
   codec: (codec, _maxTtlMs, { entry }) => {
     if (
-      !/^[a-z0-9-]{1,32}$/.test(codec.name) ||
+      typeof codec?.name !== 'string' ||
+      !CODEC_NAME.test(codec.name) ||
       typeof codec.encode !== 'function' ||
       typeof codec.decode !== 'function'
     ) {
@@ -113,6 +114,9 @@ const READERS: { readonly [Name in keyof CallOptions]-?: Reader<Name> } = {
     entry.codec = codec;
   },
   compress: (compress, _maxTtlMs, { entry }) => {
+    if (compress !== false && (typeof compress !== 'object' || compress === null)) {
+      throw new InvalidArgumentError(`compress is ${inspect(compress)}. It must be false or { aboveBytes }.`);
+    }
     entry.compressAboveBytes =
       compress === false ? Infinity : wholeNumber('compress.aboveBytes', compress.aboveBytes, 0);
   },
