@@ -17,7 +17,6 @@ import {
   type Type,
   UseGuards,
 } from '@nestjs/common';
-import { DiscoveryModule } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test, type TestingModule } from '@nestjs/testing';
@@ -30,7 +29,6 @@ import { CacheEvict } from '../libs/redis-cache/src/interception/cache-evict.dec
 import { CachePut } from '../libs/redis-cache/src/interception/cache-put.decorator.js';
 import { Cacheable } from '../libs/redis-cache/src/interception/cacheable.decorator.js';
 import { attachCache } from '../libs/redis-cache/src/interception/decorated-method.js';
-import { DecoratedProviders } from '../libs/redis-cache/src/interception/decorated-providers.js';
 import { withoutCache } from '../libs/redis-cache/src/interception/without-cache.js';
 import { RedisCacheModule } from '../libs/redis-cache/src/redis-cache.module.js';
 import { CACHE_ENGINE } from '../libs/redis-cache/src/tokens.js';
@@ -51,10 +49,8 @@ function metadata(parts: ModuleMetadata, options: CacheEngineOptions = {}): Modu
     ...parts,
     imports: [
       RedisCacheModule.forRoot({ connection, namespace: uniqueNamespace(), ...options }),
-      DiscoveryModule,
       ...(parts.imports ?? []),
     ],
-    providers: [DecoratedProviders, ...(parts.providers ?? [])],
   };
 }
 
@@ -627,11 +623,14 @@ describe('decorators stand on', () => {
         return `${await super.find(id)}!`;
       }
     }
-    const app = await start([Heroes, Villains]);
+    @Injectable()
+    class Sidekicks extends Base {}
+    const app = await start([Heroes, Villains, Sidekicks]);
     const [heroes, villains] = [app.get(Heroes), app.get(Villains)];
     for (const _ of [1, 2]) {
       expect(await heroes.find(1)).toBe('Heroes 1');
       expect(await villains.find(1)).toBe('Villains 1!');
+      expect(await app.get(Sidekicks).find(1)).toBe('Sidekicks 1');
     }
     expect([heroes.runs, villains.runs]).toEqual([1, 1]);
     const cached = app
