@@ -12,10 +12,14 @@ const statements = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
   ]);
 
 /**
- * What a user can write of a declaration of the library: the fields of an interface, the public members of a class, the
- * members of a union of texts. Inherited ones are left out.
+ * What a user can write of declarations of the library: the fields of an interface, the public members of a class, the
+ * members of a union of texts. Inherited ones are left out; one that several of them have is named once.
  */
-export function membersOf(name: string): string[] {
+export function membersOf(...names: string[]): string[] {
+  return [...new Set(names.flatMap(ownMembersOf))];
+}
+
+function ownMembersOf(name: string): string[] {
   const found = statements.find((node) => 'name' in node && (node.name as ts.Node | undefined)?.getText() === name);
   if (found === undefined) throw new Error(`The library declares no ${name}.`);
   if (ts.isInterfaceDeclaration(found)) return found.members.map(nameOf);

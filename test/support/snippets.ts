@@ -6,11 +6,12 @@ import { ROOT, type Fence, type Page } from './pages.js';
 /** What pages may use without saying where it comes from, besides the names of the library and of @nestjs/common. */
 const PREAMBLE = `
 import type { Redis } from 'ioredis';
-import type { CacheEngine, CacheService } from 'nestjs-rcache';
+import type { CacheEngine, CacheService, TypedCacheDefinition } from 'nestjs-rcache';
 declare global {
   interface User { id: number; name: string; groupId: string }
   interface UpdateUserDto { id: number; name: string }
   const cache: CacheService;
+  const users: TypedCacheDefinition<[id: number], User>;
   const engine: CacheEngine;
   const redis: Redis;
   const db: {
