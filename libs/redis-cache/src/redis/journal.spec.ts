@@ -1,0 +1,115 @@
+import { EventChannel } from '../events.js';
+import { systemClock } from '../time.js';
+import { Journal, type JournalItem } from './journal.js';
+
+const EVERYTHING: JournalItem = { kind: 'tag', name: 'n' };
+const entry = (name: string): JournalItem => ({ kind: 'entry', name });
+
+describe('the journal', () => {
+  let nowMs: number;
+  let events: EventChannel;
+  let journal: Journal;
+  let replayed: string[];
+  const replay = async ({ name }: JournalItem): Promise<void> => {
+    replayed.push(name);
+  };
+  beforeEach(() => {
+    nowMs = 0;
+    replayed = [];
+    events = new EventChannel();
+    journal = new Journal('default', EVERYTHING, { ...systemClock, nowMs: () => nowMs }, events);
+  });
+
+  it('covers what is queued until it has been carried out', async () => {
+    journal.queue(entry('a'));
+    expect([journal.covers('entry', 'a'), journal.covers('entry', 'b'), journal.covers('tag', 'a')]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    await journal.replay(replay, false);
+    expect(journal.covers('entry', 'a')).toBe(false);
+    expect(replayed).toEqual(['a']);
+    expect(journal.queued).toBe(0);
+  });
+
+  it('keeps the same invalidation once, in order of the first', async () => {
+    for (const name of ['a', 'b', 'a', 'c', 'b']) journal.queue(entry(name));
+    expect(journal.queued).toBe(3);
+    await journal.replay(replay, false);
+    expect(replayed).toEqual(['a', 'b', 'c']);
+  });
+
+  it('stops at the first failure and keeps the rest', async () => {
+    for (const name of ['a', 'b', 'c']) journal.queue(entry(name));
+    const failing = async (item: JournalItem): Promise<void> => {
+      if (item.name === 'b') throw new Error('gone again');
+      await replay(item);
+    };
+    await expect(journal.replay(failing, false)).rejects.toThrow('gone again');
+    expect([journal.covers('entry', 'a'), journal.covers('entry', 'b'), journal.covers('entry', 'c')]).toEqual([
+      false,
+      true,
+      true,
+    ]);
+  });
+
+  it('keeps what is queued again while it is being carried out', async () => {
+    journal.queue(entry('a'));
+    await journal.replay(async () => journal.queue(entry('a')), false);
+    expect(journal.covers('entry', 'a')).toBe(true);
+  });
+
+  it('is done with an item that was carried out after it was queued, and not by an earlier one', () => {
+    const sentBefore = journal.mark();
+    journal.queue(entry('a'));
+    journal.applied(entry('a'), sentBefore);
+    expect(journal.covers('entry', 'a')).toBe(true);
+    journal.applied(entry('a'), journal.mark());
+    expect(journal.covers('entry', 'a')).toBe(false);
+  });
+
+  it('collapses into one invalidation of everything rather than lose one', async () => {
+    for (let id = 0; id < 10_001; id++) journal.queue(entry(`k${id}`));
+    expect(journal.queued).toBe(1);
+    expect(journal.covers('entry', 'k3')).toBe(true);
+    expect(journal.covers('entry', 'never queued')).toBe(true);
+    journal.queue(entry('later'));
+    expect(journal.queued).toBe(1);
+    await journal.replay(replay, false);
+    expect(replayed).toEqual(['n']);
+    expect(journal.covers('entry', 'k3')).toBe(false);
+    journal.queue(entry('after'));
+    expect(journal.covers('entry', 'other')).toBe(false);
+  });
+
+  it('repeats those of the last minute for a server that may have lost them', async () => {
+    journal.applied(entry('old'), journal.mark());
+    nowMs = 30_000;
+    journal.applied(entry('recent'), journal.mark());
+    nowMs = 61_000;
+    await journal.replay(replay, true);
+    expect(replayed).toEqual(['recent']);
+  });
+
+  it('repeats nothing for the same server', async () => {
+    journal.applied(entry('a'), journal.mark());
+    await journal.replay(replay, false);
+    expect(replayed).toEqual([]);
+  });
+
+  it('repeats everything when it could not remember all of the last minute', async () => {
+    for (let id = 0; id < 10_001; id++) journal.applied(entry(`k${id}`), journal.mark());
+    await journal.replay(replay, true);
+    expect(replayed).toContain('n');
+  });
+
+  it('tells how many wait, and that it overflowed', () => {
+    const seen: unknown[] = [];
+    events.on('journal', (event) => seen.push(event));
+    journal.queue(entry('a'));
+    expect(seen).toEqual([{ connection: 'default', queued: 1, overflowed: false }]);
+    for (let id = 0; id < 10_000; id++) journal.queue(entry(`k${id}`));
+    expect(seen.at(-1)).toEqual({ connection: 'default', queued: 1, overflowed: true });
+  });
+});
