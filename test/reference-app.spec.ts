@@ -1,0 +1,382 @@
+import type { INestApplication } from '@nestjs/common';
+import { sql } from 'drizzle-orm';
+import { MetricsService } from 'nestjs-rcache';
+import { createApp } from '../apps/reference/src/app.js';
+import { openDatabase, selectRows, type Database } from '../apps/reference/src/database/database.js';
+import { migrateDatabase } from '../apps/reference/src/database/migrate.js';
+import { HTTP_ADAPTERS, type HttpAdapterName } from '../apps/reference/src/environment.js';
+import { DEMO_PASSWORD, seedDatabase, TEST_SIZE } from '../apps/reference/src/seed/seed-database.js';
+import { startRedis } from '../scripts/servers.mjs';
+import { eventually } from './support/eventually.js';
+import { testDatabaseUrl, testRedisUrl, uniqueNamespace } from './support/servers.js';
+import { startProxy } from './support/tcp-proxy.js';
+
+const environment = { ...process.env };
+const running: INestApplication[] = [];
+let db: Database;
+let admin: Person;
+let member: Person;
+
+interface Person {
+  id: number;
+  orgId: number;
+  email: string;
+}
+
+interface Answer {
+  status: number;
+  body: any;
+}
+
+beforeAll(async () => {
+  process.env.DATABASE_URL = await testDatabaseUrl();
+  db = openDatabase({ url: process.env.DATABASE_URL, maxConnections: 1 });
+  await migrateDatabase(db);
+  await seedDatabase(db, TEST_SIZE, () => undefined);
+  const people = await selectRows<Person>(
+    db,
+    sql`select id, org_id as "orgId", email from users where org_id = 1 order by id limit 5`,
+  );
+  [admin, , , , member] = people as [Person, Person, Person, Person, Person];
+}, 60_000);
+
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((app) => app.close()));
+});
+
+afterAll(async () => {
+  process.env = environment;
+  await db.$client.end();
+});
+
+/** Applications that share a database and a namespace of the cache, like processes of one deployment. */
+async function start(adapter: HttpAdapterName, count = 1, variables: NodeJS.ProcessEnv = {}) {
+  Object.assign(process.env, {
+    REDIS_URL: testRedisUrl(),
+    CACHE_NAMESPACE: uniqueNamespace(),
+    CACHE_ENABLED: 'true',
+    ...variables,
+  });
+  const clients: Client[] = [];
+  for (let index = 0; index < count; index++) {
+    const app = await createApp({ adapter, logger: false });
+    running.push(app);
+    await app.listen(0, '127.0.0.1');
+    clients.push(new Client(app, await app.getUrl()));
+  }
+  return clients as [Client, Client];
+}
+
+class Client {
+  constructor(
+    readonly app: INestApplication,
+    private readonly url: string,
+    private readonly token?: string,
+  ) {}
+
+  async send(method: string, path: string, body?: object): Promise<Answer> {
+    const response = await fetch(`${this.url}${path}`, {
+      method,
+      headers: {
+        ...(body && { 'content-type': 'application/json' }),
+        ...(this.token && { authorization: `Bearer ${this.token}` }),
+      },
+      body: body && JSON.stringify(body),
+    });
+    const text = await response.text();
+    const isJson = response.headers.get('content-type')?.includes('json');
+    return { status: response.status, body: isJson ? JSON.parse(text) : text };
+  }
+
+  get(path: string): Promise<Answer> {
+    return this.send('GET', path);
+  }
+
+  async logIn({ email }: Person): Promise<Client> {
+    const { status, body } = await this.send('POST', '/auth/login', { email, password: DEMO_PASSWORD });
+    expect(status).toBe(200);
+    return this.with(body.token);
+  }
+
+  /** The same session at another instance. */
+  at({ app, url }: Client): Client {
+    return new Client(app, url, this.token);
+  }
+
+  private with(token: string): Client {
+    return new Client(this.app, this.url, token);
+  }
+}
+
+/** SQL statements of all applications while `work` runs. */
+async function statementsOf(client: Client, work: () => Promise<unknown>): Promise<number> {
+  const read = async () =>
+    Number(/^complydesk_sql_statements_total (\d+)$/m.exec((await client.get('/metrics')).body)?.[1]);
+  const before = await read();
+  await work();
+  return (await read()) - before;
+}
+
+/** Waits until the rules are read ahead, which takes statements of its own. */
+async function warm({ app }: Client): Promise<void> {
+  const [{ organisations } = { organisations: 0 }] = await selectRows<{ organisations: number }>(
+    db,
+    sql`select count(*)::int as organisations from organisations`,
+  );
+  const rules = () =>
+    app
+      .get(MetricsService)
+      .snapshot()
+      .caches.find(({ name }) => name === 'rules');
+  await eventually(() => (rules()?.loads ?? 0) >= organisations);
+}
+
+const administrator = async () => {
+  const [role] = await selectRows<{ id: number }>(
+    db,
+    sql`select id from roles where org_id = ${admin.orgId} and name = 'Administrator'`,
+  );
+  return role?.id ?? 0;
+};
+
+describe.each(HTTP_ADAPTERS)('the reference application on %s', (adapter) => {
+  it('lets in who knows the password', async () => {
+    const [client] = await start(adapter);
+    expect((await client.get('/me')).status).toBe(401);
+    const wrong = { email: member.email, password: 'wrong' };
+    expect(await client.send('POST', '/auth/login', wrong)).toMatchObject({ status: 401 });
+    const session = await client.logIn(member);
+    expect(await session.get('/me')).toMatchObject({ status: 200, body: { id: member.id, email: member.email } });
+  });
+
+  it('refuses bad input with the field and the reason', async () => {
+    const [client] = await start(adapter);
+    const session = await client.logIn(admin);
+    const preferences = { locale: 'en-GB', theme: 'pink', digest: 'daily', pageSize: 5 };
+    const { status, body } = await session.send('PUT', `/users/${admin.id}/preferences`, preferences);
+    expect(status).toBe(400);
+    expect(body.errors).toEqual([
+      { field: 'theme', reason: 'theme must be one of the following values: light, dark, system' },
+      { field: 'pageSize', reason: 'pageSize must not be less than 10' },
+    ]);
+    expect(await session.get('/users/nobody')).toMatchObject({
+      status: 400,
+      body: { errors: [{ field: 'id' }, {}, {}] },
+    });
+  });
+
+  it('has the rules of every organisation in the cache soon after its start', async () => {
+    const [client] = await start(adapter);
+    await warm(client);
+    const session = await client.logIn(member);
+    await session.get('/me');
+    const statements = await statementsOf(client, () => session.get(`/orgs/${member.orgId}/rules`));
+    // The permissions and the organisation of the user, and not the rules.
+    expect(statements).toBe(2);
+  });
+
+  it.each([
+    ['GET', '/orgs/ORG/rules'],
+    ['GET', '/orgs/ORG/rules/AC-1'],
+    ['GET', '/orgs/ORG/statistics/daily'],
+    ['GET', '/products/1/compliance'],
+    ['POST', '/products/1/validate'],
+    ['GET', '/users/USER'],
+    ['GET', '/users/USER/permissions'],
+    ['GET', '/users/USER/preferences'],
+  ])('answers %s %s a second time without SQL', async (method, route) => {
+    const [client] = await start(adapter);
+    await warm(client);
+    const session = await client.logIn(member);
+    const path = route.replace('ORG', String(member.orgId)).replace('USER', String(member.id));
+    const answers: Answer[] = [];
+    const ask = async () => answers.push(await session.send(method, path));
+    expect(await statementsOf(client, ask)).toBeGreaterThan(0);
+    expect(await statementsOf(client, ask)).toBe(0);
+    expect(answers[0]?.status).toBe(200);
+    expect(answers[1]).toEqual(answers[0]);
+  });
+
+  it('denies on every instance at once what was revoked on one', async () => {
+    const [first, second] = await start(adapter, 2);
+    const granting = await first.logIn(admin);
+    const asking = (await first.logIn(member)).at(second);
+    const role = `/users/${member.id}/roles/${await administrator()}`;
+    const override = () => asking.send('PUT', `/orgs/${member.orgId}/rules/AC-2`, { applicable: true });
+    for (let round = 0; round < 10; round++) {
+      expect((await override()).status).toBe(403);
+      expect((await granting.send('PUT', role)).status).toBe(204);
+      expect((await override()).status).toBe(200);
+      expect((await granting.send('DELETE', role)).status).toBe(204);
+    }
+    expect((await override()).status).toBe(403);
+    expect((await asking.get(`/users/${member.id}/permissions`)).body.roles).toEqual([]);
+  });
+
+  it('denies what was revoked at once even where no message tells of it', async () => {
+    const [first] = await start(adapter);
+    const proxy = await startProxy(Number(new URL(testRedisUrl()).port));
+    const [second] = await start(adapter, 1, { REDIS_URL: proxy.url, CACHE_NAMESPACE: process.env.CACHE_NAMESPACE });
+    try {
+      const granting = await first.logIn(admin);
+      const asking = (await first.logIn(member)).at(second);
+      const role = `/users/${member.id}/roles/${await administrator()}`;
+      const override = () => asking.send('PUT', `/orgs/${member.orgId}/rules/AC-2`, { applicable: true });
+      await granting.send('PUT', role);
+      for (let round = 0; round < 3; round++) expect((await override()).status).toBe(200);
+      proxy.silence('link');
+      await granting.send('DELETE', role);
+      expect((await override()).status).toBe(403);
+    } finally {
+      await proxy.stop();
+    }
+  });
+
+  it('changes what everybody with a role may do when the role changes', async () => {
+    const [first, second] = await start(adapter, 2);
+    const changing = await first.logIn(admin);
+    const asking = (await first.logIn(member)).at(second);
+    const [role] = await selectRows<{ id: number; permissions: string[] }>(
+      db,
+      sql`select r.id, array_agg(p.permission) as permissions from roles r join role_permissions p on p.role_id = r.id
+           where r.org_id = ${member.orgId} and r.name = 'Member' group by r.id`,
+    );
+    const path = `/orgs/${member.orgId}/rules`;
+    const change = (permissions: string[] = []) => changing.send('PATCH', `/roles/${role?.id ?? 0}`, { permissions });
+    expect((await asking.get(path)).status).toBe(200);
+    expect((await change()).status).toBe(200);
+    expect((await asking.get(path)).status).toBe(403);
+    expect((await change(role?.permissions)).status).toBe(200);
+    expect((await asking.get(path)).status).toBe(200);
+  });
+
+  it('ends a session on every instance at once', async () => {
+    const [first, second] = await start(adapter, 2);
+    for (let round = 0; round < 5; round++) {
+      const session = await first.logIn(member);
+      expect((await session.at(second).get('/me')).status).toBe(200);
+      expect((await session.send('POST', '/auth/logout')).status).toBe(204);
+      expect((await session.at(second).get('/me')).status).toBe(401);
+    }
+  });
+
+  it('counts every write in the statistics of the day', async () => {
+    const [first, second] = await start(adapter, 2);
+    const session = await first.logIn(admin);
+    const events = async (client: Client) =>
+      (await session.at(client).get(`/orgs/${admin.orgId}/statistics/daily`)).body.events as number;
+    const before = await events(first);
+    expect(await events(second)).toBe(before);
+
+    const preferences = { locale: 'uk-UA', theme: 'dark', digest: 'daily', pageSize: 20 };
+    const evidence = {
+      kind: 'policy',
+      status: 'submitted',
+      title: 'Plan',
+      issuedOn: '2026-01-01',
+      expiresOn: '2026-02-01',
+    };
+    const role = `/users/${member.id}/roles/${await administrator()}`;
+    const [narrow] = await selectRows<{ id: number }>(
+      db,
+      sql`select max(id) as id from roles where org_id = ${admin.orgId}`,
+    );
+    const writes = [
+      () => session.send('PUT', `/users/${admin.id}/preferences`, preferences),
+      () => session.send('PUT', '/products/1/evidence/AC-1', evidence),
+      () => session.send('PUT', `/orgs/${admin.orgId}/rules/AC-1`, { applicable: true }),
+      () => session.send('PUT', role),
+      () => session.send('DELETE', role),
+      () => session.send('PATCH', `/roles/${narrow?.id ?? 0}`, { permissions: ['ac.reports:read'] }),
+      () => first.logIn(member),
+    ];
+    for (const [index, write] of writes.entries()) {
+      await write();
+      expect(await events(first)).toBe(before + index + 1);
+    }
+    // The copy in the memory of the other instance goes with a message.
+    await eventually(async () => {
+      expect(await events(second)).toBe(before + writes.length);
+    });
+  });
+
+  it('answers with the preferences that were saved last', async () => {
+    const [client] = await start(adapter);
+    const session = await client.logIn(member);
+    for (const pageSize of [20, 30, 40]) {
+      const preferences = { locale: 'uk-UA', theme: 'dark', digest: 'daily', pageSize };
+      await session.send('PUT', `/users/${member.id}/preferences`, preferences);
+      expect((await session.get(`/users/${member.id}/preferences`)).body).toEqual(preferences);
+    }
+  });
+
+  it('judges a product anew after new evidence, and all products after a new rule', async () => {
+    const [client] = await start(adapter);
+    const session = await client.logIn(admin);
+    const validate = async () => (await session.send('POST', '/products/1/validate')).body;
+    const score = async () => (await session.get('/products/1/compliance')).body.score as number;
+    const [before, scoreBefore] = [await validate(), await score()];
+    const failing = before.findings.find(({ passed }: { passed: boolean }) => !passed).controlId as string;
+    const findingOf = ({ findings }: any) => findings.find((finding: any) => finding.controlId === failing);
+
+    const today = new Date().toISOString().slice(0, 10);
+    for (const kind of ['policy', 'procedure', 'record']) {
+      const document = { kind, status: 'accepted', title: 'Review', issuedOn: today, expiresOn: '2999-01-01' };
+      expect((await session.send('PUT', `/products/1/evidence/${failing}`, document)).status).toBe(200);
+    }
+    expect(findingOf(await validate())).toEqual({ controlId: failing, passed: true, problems: [] });
+    expect(await score()).toBeGreaterThan(scoreBefore);
+
+    const rule = `/orgs/${admin.orgId}/rules/${failing}`;
+    expect((await session.send('PUT', rule, { applicable: false })).body).toMatchObject({ applicable: false });
+    expect(findingOf(await validate())).toBeUndefined();
+    await session.send('PUT', rule, { applicable: true });
+    expect(findingOf(await validate())).toMatchObject({ passed: true });
+  });
+
+  it('is ready with Redis, and shows its own metrics and those of the cache', async () => {
+    const [client] = await start(adapter);
+    const { status, body } = await client.get('/health/ready');
+    expect(status).toBe(200);
+    expect(body.details).toMatchObject({ database: { status: 'up' }, redisCache: { status: 'up', mode: 'redis' } });
+    expect((await client.get('/health/live')).status).toBe(200);
+    const metrics = (await client.get('/metrics')).body;
+    expect(metrics).toMatch(/^complydesk_sql_statements_total \d+$/m);
+    expect(metrics).toMatch(/^rcache_requests_total\{cache="rules",result="miss"\} \d+$/m);
+  });
+
+  it('goes on, ready and degraded, when Redis dies', async () => {
+    const redis = await startRedis();
+    const [client] = await start(adapter, 1, { REDIS_URL: redis.url });
+    const session = await client.logIn(admin);
+    const before = await session.get('/products/1/compliance');
+    await redis.kill();
+    await eventually(async () => {
+      const { status, body } = await client.get('/health/ready');
+      expect({ status, cache: body.details.redisCache.status }).toEqual({ status: 200, cache: 'degraded' });
+    });
+    expect(await session.get('/products/1/compliance')).toEqual(before);
+    expect((await session.send('PUT', `/orgs/${admin.orgId}/rules/AC-1`, { applicable: true })).status).toBe(200);
+  });
+
+  it('says that there is no Redis when values are kept in memory', async () => {
+    const [client] = await start(adapter, 1, { REDIS_URL: 'memory' });
+    await warm(client);
+    const session = await client.logIn(member);
+    const ask = () => session.get('/products/1/compliance');
+    expect(await statementsOf(client, ask)).toBeGreaterThan(0);
+    expect(await statementsOf(client, ask)).toBe(0);
+    const { status, body } = await client.get('/health/ready');
+    expect(status).toBe(200);
+    expect(body.details.redisCache).toMatchObject({ status: 'degraded', mode: 'memory' });
+  });
+
+  it('asks the database every time with the cache disabled', async () => {
+    const [client] = await start(adapter, 1, { CACHE_ENABLED: 'false' });
+    const session = await client.logIn(member);
+    const ask = () => session.get('/products/1/compliance');
+    expect(await statementsOf(client, ask)).toBe(4);
+    expect(await statementsOf(client, ask)).toBe(4);
+    expect((await client.get('/health/ready')).body.details.redisCache).toMatchObject({ mode: 'disabled' });
+  });
+});
