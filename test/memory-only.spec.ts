@@ -181,6 +181,31 @@ describe('connection: false keeps everything in the memory of this process', () 
     expect(await cache.get('k')).toBe(how === 'a set' ? 'set' : 'new');
   });
 
+  it('a load with consistency: strong that was overtaken is not stored either', async () => {
+    const cache = await start();
+    const old = gatedLoader('old');
+    const waiting = cache.getOrSet('k', old.load, { consistency: 'strong' });
+    await eventually(() => old.runs() === 1);
+    await cache.delete('k');
+    old.open();
+    expect(await waiting).toBe('old');
+    expect(await cache.get('k')).toBeUndefined();
+  });
+
+  it('nor is a load that everybody had given up before it was overtaken', async () => {
+    const cache = await start();
+    const old = gatedLoader('old');
+    await expect(cache.getOrSet('k', old.load, { hardTimeout: 20 })).rejects.toThrow(LoaderTimeoutError);
+    const next = gatedLoader('next');
+    const waiting = cache.getOrSet('k', next.load);
+    await eventually(() => next.runs() === 1);
+    await cache.delete('k');
+    old.open();
+    next.open();
+    await waiting;
+    expect(await cache.get('k')).toBeUndefined();
+  });
+
   it('invalidates by tag over all caches, by cache, and by namespace', async () => {
     const engine = await startEngine({ connection: false });
     const users = engine.cache(defineCache({ name: 'users', key: (id: number) => [id], tags: () => ['t'] }));

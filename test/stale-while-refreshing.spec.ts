@@ -266,14 +266,15 @@ describe('earlyRefresh', () => {
       const engine = await startEngine({ l1 }, withDice(UNLUCKY));
       await trusted(engine);
       const cache = engine.defaultCache;
-      // The load took 10 ms at least and these dice multiply it by twenty: 200 ms before the end.
-      const options = { ttl: 250, earlyRefresh: true };
+      // The load took 10 ms at least and these dice multiply it by twenty: it is due from the beginning.
+      const options = { ttl: '2s', earlyRefresh: 10 } as const;
       await cache.getOrSet('k', slowly('old'), options);
       let answer = await cache.resolve('k', slowly('new'), options);
       const sources = new Set<string>();
       while (answer.value === 'old') {
         sources.add(answer.source);
         expect(answer.isStale).toBe(false);
+        await new Promise(setImmediate);
         answer = await cache.resolve('k', slowly('new'), options);
       }
       expect(sources.has('loader')).toBe(false);

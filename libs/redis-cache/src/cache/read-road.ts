@@ -39,8 +39,8 @@ export class ReadRoad implements CoherentCache {
   /** Flights that may be joined, and refreshes, by key. */
   readonly #flights = new Map<string, Flight>();
   readonly #refreshes = new Map<string, Flight>();
-  /** Every flight under way, with the tags it knows, to be told of invalidated ones. */
-  readonly #airborne = new Map<Flight, readonly string[]>();
+  /** Every flight under way by key, those nobody may join among them, with the tags it knows: to be told of changes. */
+  readonly #airborne = new Map<string, Map<Flight, readonly string[]>>();
   readonly #backoffUntilMs = new LRUCache<string, number>({ max: 1000 });
 
   constructor(private readonly core: CacheCore) {
@@ -101,8 +101,7 @@ export class ReadRoad implements CoherentCache {
     if (kind !== 'w') {
       this.core.memory?.delete(key);
       this.#reader.overtake(key);
-      this.#cut(this.#flights, key);
-      this.#cut(this.#refreshes, key);
+      for (const flight of this.#airborne.get(key)?.keys() ?? []) this.#cutFlight(flight);
     }
     this.#waiters.wake(key);
   }
@@ -110,7 +109,7 @@ export class ReadRoad implements CoherentCache {
   /** Forgets what matches, in every stage. Says how many entries were in memory. */
   cutWhere(matches: (key: string) => boolean): number {
     const remembered = [...(this.core.memory?.keys() ?? [])].filter(matches);
-    const airborne = [...this.#airborne.keys()].map(({ key }) => key).filter(matches);
+    const airborne = [...this.#airborne.keys()].filter(matches);
     for (const key of [...remembered, ...airborne]) this.keyChanged(key, 'xe');
     this.#reader.overtakeAll();
     return remembered.length;
@@ -119,18 +118,22 @@ export class ReadRoad implements CoherentCache {
   tagInvalidated(tag: string): void {
     this.core.memory?.deleteOutageEntries(tag);
     if (this.core.reservedTags.includes(tag)) this.#reader.overtakeAll();
-    for (const [flight, tags] of this.#airborne) {
-      flight.noteMarker(tag);
-      if (tags.includes(tag)) this.#cutFlight(flight);
+    for (const flights of this.#airborne.values()) {
+      for (const [flight, tags] of flights) {
+        flight.noteMarker(tag);
+        if (tags.includes(tag)) this.#cutFlight(flight);
+      }
     }
   }
 
   everythingChanged(): void {
     this.core.memory?.clear();
     this.#reader.overtakeAll();
-    for (const flight of [...this.#airborne.keys()]) {
-      flight.noteGap();
-      this.#cutFlight(flight);
+    for (const flights of this.#airborne.values()) {
+      for (const flight of flights.keys()) {
+        flight.noteGap();
+        this.#cutFlight(flight);
+      }
     }
     this.#waiters.wakeAll();
   }
@@ -195,14 +198,16 @@ export class ReadRoad implements CoherentCache {
   }
 
   async #fly(flight: Flight, request: ReadRequest, flights: Map<string, Flight>): Promise<void> {
-    this.#airborne.set(flight, [...this.core.reservedTags, ...request.tags]);
+    const airborne = this.#airborne.get(flight.key) ?? new Map<Flight, readonly string[]>();
+    this.#airborne.set(flight.key, airborne.set(flight, [...this.core.reservedTags, ...request.tags]));
     try {
       const outcome = await this.#obtain(flight, request);
       if (outcome !== undefined) flight.land(outcome);
     } catch (error) {
       flight.crash(error);
     } finally {
-      this.#airborne.delete(flight);
+      airborne.delete(flight);
+      if (airborne.size === 0) this.#airborne.delete(flight.key);
       if (flights.get(flight.key) === flight) flights.delete(flight.key);
     }
   }
@@ -271,11 +276,6 @@ export class ReadRoad implements CoherentCache {
   #isBackingOff(key: string): boolean {
     const untilMs = this.#backoffUntilMs.get(key);
     return untilMs !== undefined && this.core.backend.clock.nowMs() < untilMs;
-  }
-
-  #cut(flights: Map<string, Flight>, key: string): void {
-    const flight = flights.get(key);
-    if (flight !== undefined) this.#cutFlight(flight);
   }
 
   /** Who waits keeps waiting; whoever comes now never joins. */
