@@ -1,7 +1,10 @@
+import { Redis } from 'ioredis';
 import type { CacheEngine } from '../libs/redis-cache/src/cache/engine.js';
 import type { CacheService } from '../libs/redis-cache/src/cache/cache.service.js';
 import { defineCache } from '../libs/redis-cache/src/cache/definition.js';
 import { gatedLoader, startFleet } from './support/engines.js';
+import { eventually } from './support/eventually.js';
+import { testRedisUrl, uniqueNamespace } from './support/servers.js';
 
 const products = defineCache({ name: 'products', key: (id: string) => id, tags: (id) => [`product:${id}`] });
 
@@ -25,39 +28,76 @@ const INVALIDATIONS: Invalidation[] = [
 /** Promise 1: whatever is invalidated while it is loaded reaches those who waited and nobody who asks later. */
 describe('a late loader never overwrites', () => {
   for (const { name, run, later } of INVALIDATIONS) {
+    const expected = later === 'set' ? 'set' : 'new';
     for (const where of ['the same process', 'another process'] as const) {
       it(`when ${name} by ${where} during the load`, async () => {
         const [loading, other] = (await startFleet(2)) as [CacheEngine, CacheEngine];
-        const cache = loading.cache(products);
-        const invalidating = where === 'the same process' ? cache : other.cache(products);
-        const old = gatedLoader('old');
-        const waiting = cache.for('1').getOrSet(old.load);
-        while (old.runs() === 0) await new Promise(setImmediate);
-
-        await run(invalidating);
-        const asked = cache.for('1').getOrSet(() => 'new');
-        const askedElsewhere = other
-          .cache(products)
-          .for('1')
-          .getOrSet(() => 'new');
-        const expected = later === 'set' ? 'set' : 'new';
-        if (where === 'the same process') expect(await asked).toBe(expected);
-        expect(await askedElsewhere).toBe(expected);
-
+        const { waiting, old } = await startLoad(loading);
+        await run((where === 'the same process' ? loading : other).cache(products));
         old.open();
         expect(await waiting).toBe('old');
-        await asked;
-        for (const engine of [loading, other]) {
-          for (let read = 0; read < 3; read++) {
-            expect(
-              await engine
-                .cache(products)
-                .for('1')
-                .getOrSet(() => 'newer'),
-            ).toBe(expected);
-          }
+        for (const engine of [loading, other, loading, other]) {
+          expect(
+            await engine
+              .cache(products)
+              .for('1')
+              .getOrSet(() => 'new'),
+          ).toBe(expected);
         }
       });
     }
+
+    it(`when ${name} during the load and others ask before it ends`, async () => {
+      const [loading, other] = (await startFleet(2)) as [CacheEngine, CacheEngine];
+      const { waiting, old } = await startLoad(loading);
+      await run(loading.cache(products));
+      // Neither joins the load that began before, nor waits for its lease.
+      expect(
+        await loading
+          .cache(products)
+          .for('1')
+          .getOrSet(() => 'new'),
+      ).toBe(expected);
+      expect(
+        await other
+          .cache(products)
+          .for('1')
+          .getOrSet(() => 'newer'),
+      ).toBe(expected);
+      old.open();
+      expect(await waiting).toBe('old');
+      for (const engine of [loading, other, loading, other]) {
+        expect(
+          await engine
+            .cache(products)
+            .for('1')
+            .getOrSet(() => 'newest'),
+        ).toBe(expected);
+      }
+    });
+  }
+
+  it('when any client deletes the entry that is being refreshed', async () => {
+    const namespace = uniqueNamespace();
+    const [engine] = (await startFleet(1, { namespace })) as [CacheEngine];
+    const raw = new Redis(testRedisUrl());
+    const options = { grace: '1m', refresh: 'wait' } as const;
+    await engine.defaultCache.set('k', 'first');
+    await engine.defaultCache.expire('k');
+    const old = gatedLoader('old');
+    const waiting = engine.defaultCache.getOrSet('k', old.load, options);
+    await eventually(() => old.runs() === 1);
+    await raw.del(`${namespace}:e:{default:k}`);
+    old.open();
+    expect(await waiting).toBe('old');
+    expect(await engine.defaultCache.getOrSet('k', () => 'new', options)).toBe('new');
+    raw.disconnect();
+  });
+
+  async function startLoad(engine: CacheEngine) {
+    const old = gatedLoader('old');
+    const waiting = engine.cache(products).for('1').getOrSet(old.load);
+    await eventually(() => old.runs() === 1);
+    return { waiting, old };
   }
 });

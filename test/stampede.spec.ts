@@ -22,9 +22,16 @@ describe('one load per key in the fleet', () => {
 
   /** Reads and scripts: what a cache asks for. The commands inside a script are part of it. */
   async function commands(): Promise<number> {
+    return count(/^cmdstat_(?:mget|evalsha|eval):calls=(\d+)/gm);
+  }
+
+  async function scripts(): Promise<number> {
+    return count(/^cmdstat_evalsha:calls=(\d+)/gm);
+  }
+
+  async function count(calls: RegExp): Promise<number> {
     const stats = await admin.info('commandstats');
-    const counted = /^cmdstat_(?:mget|evalsha|eval):calls=(\d+)/gm;
-    return [...stats.matchAll(counted)].reduce((sum, match) => sum + Number(match[1]), 0);
+    return [...stats.matchAll(calls)].reduce((sum, match) => sum + Number(match[1]), 0);
   }
 
   it('serves 400 callers in four processes with one run of the loader', async () => {
@@ -81,7 +88,7 @@ describe('one load per key in the fleet', () => {
   });
 
   it('wakes the waiters of a load that failed, and one of them loads', async () => {
-    const [one, two] = (await startFleet(2)) as [CacheEngine, CacheEngine];
+    const [one, two] = (await startFleet(2, { connection: { url: server.url } })) as [CacheEngine, CacheEngine];
     let fail = (): void => undefined;
     let runs = 0;
     const failing = one.defaultCache.getOrSet('k', () => {
@@ -93,7 +100,12 @@ describe('one load per key in the fleet', () => {
       });
     });
     await eventually(() => runs === 1);
+    // It knows the ids by now, so the next script is its request for the lease.
+    await eventually(async () => (await two.defaultCache.resolve('warm', () => 1)).source === 'l1');
+    const before = await scripts();
     const waiting = two.defaultCache.getOrSet('k', () => 'second');
+    // It has asked for the lease, so it knows that another holds it.
+    await eventually(async () => (await scripts()) > before);
     const waited = performance.now();
     fail();
     await expect(failing).rejects.toThrow('source is down');

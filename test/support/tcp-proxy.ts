@@ -10,7 +10,7 @@ export interface TcpProxy {
   silence(kind?: ConnectionKind): void;
   /** Replies reach the client this much later; `onReply` is told of each when Redis gives it. */
   delay(ms: number, kind?: ConnectionKind, onReply?: () => void): void;
-  /** Ends `silence` and `delay` for new connections and drops those that were silenced. */
+  /** Ends `silence` for new connections, and `delay`. What fell silent stays so, half-open, until it is given up. */
   heal(): void;
   /** Cuts every connection. */
   reset(): void;
@@ -84,7 +84,6 @@ export async function startProxy(targetPort: number): Promise<TcpProxy> {
       silent.clear();
       delayMs.clear();
       onReplies.clear();
-      for (const pair of pairs) if (pair.isSilenced) pair.client.destroy();
     },
     reset,
     stop: async () => {

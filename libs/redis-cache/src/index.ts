@@ -35,6 +35,16 @@ export { CacheDefaults, type CacheDefaultsOptions } from './interception/cache-d
 export { CacheEvict, type CacheEvictOptions } from './interception/cache-evict.decorator.js';
 export { CachePut, type CachePutOptions } from './interception/cache-put.decorator.js';
 export { Cacheable, type CacheableOptions } from './interception/cacheable.decorator.js';
+export { cachedRepository, type CachedRepository } from './interception/cached-repository.js';
+export { attachCache } from './interception/decorated-method.js';
+export { EntityCache } from './interception/entity-cache.js';
+export type {
+  EntityOf,
+  EntityStrategy,
+  FinderOptions,
+  RepositoryLike,
+  WriteOptions,
+} from './interception/entity-strategy.js';
 export { withoutCache } from './interception/without-cache.js';
 
 export { HttpCache, type HttpCacheOptions, NoHttpCache, type Principal } from './http/http-cache.decorator.js';

@@ -97,7 +97,7 @@ export function clientOptions(options: ConnectionOptions, kind: ConnectionKind):
     disconnectTimeout: 100,
     keepAlive: 10_000,
     retryStrategy: (attempt) => Math.min(50 * 2 ** (attempt - 1), 1000) * (0.5 + Math.random()),
-  } as RedisOptions;
+  };
 }
 
 function addressOf(options: ConnectionOptions): RedisOptions {
@@ -125,7 +125,7 @@ function addressOf(options: ConnectionOptions): RedisOptions {
       sentinelRetryStrategy: (attempt: number) => Math.min(50 * attempt, 500),
       failoverDetector: true,
       updateSentinels: true,
-    } as RedisOptions;
+    };
   }
   if (options.url !== undefined) return { ...parseUrl(options.url), ...shared };
   return { host: options.host ?? '127.0.0.1', port: options.port ?? 6379, ...shared };

@@ -13,7 +13,7 @@ export function withDeadline<T>(promise: Promise<T>, ms: number, command: string
       },
       (error: unknown) => {
         clearTimeout(timer);
-        reject(error as Error);
+        reject(error);
       },
     );
   });

@@ -264,7 +264,7 @@ export class RedisConnection {
     const sentAtMs = this.clock.nowMs();
     const [role, time] = await Promise.all([client.role(), client.time()]);
     this.serverClock.measured(time as unknown as [unknown, unknown], sentAtMs, this.clock.nowMs());
-    if (String((role as unknown[])[0]) !== 'master') {
+    if (String((role)[0]) !== 'master') {
       this.#breaker.open('the server is not a primary');
       throw new RedisRefusedError('READONLY', 'The Redis server is a replica, not a primary.');
     }
