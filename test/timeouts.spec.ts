@@ -143,6 +143,10 @@ describe('an error of a loader', () => {
     const first = failing.defaultCache.getOrSet('k', load);
     await eventually(() => isLoading);
     const second = waiting.defaultCache.getOrSet('k', () => 'fine', { hardTimeout: 1_500 });
+    await eventually(() => waiting.defaultCache.stats.readMicros.count === 1);
+    // Answered after the request for the lease, which follows the read: by now the second one waits.
+    await waiting.connection()!.client.ping();
+    await waiting.connection()!.client.ping();
     fail();
     await expect(first).rejects.toThrow('failed');
     // Sooner than the lease of two seconds would have run out.
