@@ -28,7 +28,7 @@ await runWithServers(async (keep) => {
   const database = keep(await startDatabase());
   const { openTruth } = await import('./demo-truth.mjs');
   const { demoRequests } = await import('./demo-requests.mjs');
-  const { logIn, runRequests } = await import('./demo-run.mjs');
+  const { CONCURRENCY, logIn, runRequests } = await import('./demo-run.mjs');
 
   const truth = await openTruth();
   keep({ stop: truth.close });
@@ -43,16 +43,21 @@ await runWithServers(async (keep) => {
   const tokens = await withProgress(`Logging ${userIds.length} users in`, async () =>
     logIn(uncachedApp.url, await truth.emails(userIds)),
   );
-  const run = (/** @type {string} */ title, /** @type {string} */ url) =>
-    withProgress(`${requests.length} requests ${title}`, () => runRequests({ url, tokens, requests, truth }));
+  const run = (/** @type {string} */ title, /** @type {import('./demo-stack.mjs').RunningApp} */ { url, logTail }) =>
+    withProgress(`${requests.length} requests ${title}`, () =>
+      runRequests({ url, tokens, requests, truth }).catch((error) => {
+        throw new Error(`${error}\nThe application wrote last:\n${logTail()}`, { cause: error });
+      }),
+    );
 
-  const uncached = await run('without the cache', uncachedApp.url);
+  const uncached = await run('without the cache', uncachedApp);
   await uncachedApp.stop();
   const cachedApp = await start(true);
-  const cold = await run('with a cold cache', cachedApp.url);
-  const warm = await run('with a warm cache', cachedApp.url);
+  const cold = await run('with a cold cache', cachedApp);
+  const warm = await run('with a warm cache', cachedApp);
 
-  const result = { postgres: database.kind, redis: redis.kind, requests: count, seed, uncached, cold, warm };
+  const setting = { postgres: database.kind, redis: redis.kind, requests: count, concurrency: CONCURRENCY, seed };
+  const result = { ...setting, uncached, cold, warm };
   console.log(isJson ? JSON.stringify(result, undefined, 2) : table(result));
   const wrong = [uncached, cold, warm].flatMap((of) => of.wrong);
   for (const line of wrong.slice(0, 5)) console.error(`Wrong: ${line.slice(0, 1_000)}`);
@@ -92,15 +97,15 @@ function readOptions() {
 
 /** @typedef {import('./demo-run.mjs').RunResult} RunResult */
 
-/** @param {{ postgres: string, redis: string, requests: number, uncached: RunResult, cold: RunResult, warm: RunResult }} result */
-function table({ postgres: database, redis, requests, uncached, cold, warm }) {
+/** @param {{ postgres: string, redis: string, requests: number, concurrency: number, uncached: RunResult, cold: RunResult, warm: RunResult }} result */
+function table({ postgres: database, redis, requests, concurrency, uncached, cold, warm }) {
   const runs = [uncached, cold, warm];
   const ms = (/** @type {number} */ value) => `${value.toFixed(1)} ms`;
   const timesAs = (/** @type {(run: RunResult) => number} */ of) =>
     of(warm) > 0 ? `${(of(uncached) / of(warm)).toFixed(1)} x` : '-';
   /** @type {string[][]} */
   const rows = [
-    ['', 'no cache', 'cold', 'warm', 'no cache / warm'],
+    ['', 'no cache', 'cold', 'warm', 'gain'],
     .../** @type {const} */ (['p50', 'p95', 'p99']).map((name) => [
       `reads ${name}`,
       ...runs.map(({ readMs }) => ms(readMs[name])),
@@ -110,7 +115,7 @@ function table({ postgres: database, redis, requests, uncached, cold, warm }) {
     [
       'requests per second',
       ...runs.map((run) => run.requestsPerSecond.toFixed(0)),
-      `1 / ${(warm.requestsPerSecond / uncached.requestsPerSecond).toFixed(1)}`,
+      `${(warm.requestsPerSecond / uncached.requestsPerSecond).toFixed(1)} x`,
     ],
     ['SQL statements', ...runs.map((run) => String(run.sqlStatements)), timesAs((run) => run.sqlStatements)],
     [
@@ -132,7 +137,7 @@ function table({ postgres: database, redis, requests, uncached, cold, warm }) {
       .join('  '),
   );
   const notes = [
-    `${requests} requests a run, on ${database === 'yours' ? 'the PostgreSQL that was given' : database}.`,
+    `${requests} requests a run, ${concurrency} at a time, on ${database === 'yours' ? 'the PostgreSQL that was given' : database}.`,
     database === 'pglite' && 'PGlite runs one query at a time: its times mean nothing. Install PostgreSQL for numbers.',
     redis === 'none' && 'There is no Redis: the cache was in the memory of the application only.',
   ];

@@ -27,6 +27,7 @@ const NO_REDIS = 'memory';
  * The reference application in a process that ends with us.
  * @typedef {object} RunningApp
  * @property {string} url `http://localhost:<port>`
+ * @property {() => string} logTail the end of what it wrote, while it runs
  * @property {() => Promise<string>} exited resolves with the end of what it wrote when the application has ended
  * @property {() => Promise<void>} stop
  */
@@ -134,14 +135,15 @@ export async function startApp({ port, env }) {
     timeoutMs: START_TIMEOUT_MS,
     isReady: async () => /^HTTP\/1\.1 200/.test((await askLoopback(port, request)) ?? ''),
   });
+  const logTail = () => server.log().trim().split('\n').slice(-LOG_TAIL_LINES).join('\n');
   const exited = async () => {
     // The log goes with the server's folder, which stays until we say that we know of its end.
     while (server.isRunning()) await sleep(POLL_MS);
-    const tail = server.log().trim().split('\n').slice(-LOG_TAIL_LINES).join('\n');
+    const tail = logTail();
     await server.exited();
     return tail;
   };
-  return { url: `http://localhost:${port}`, exited, stop: server.stop };
+  return { url: `http://localhost:${port}`, logTail, exited, stop: server.stop };
 }
 
 /** PORT when it is set; else 3000, or the first port above it that nobody uses. */

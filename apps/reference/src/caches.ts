@@ -109,6 +109,11 @@ export const statisticsCache = defineCache({
   ttl: (_statistics: unknown, _orgId: number, timeZone: string) => Math.max(1, dayEndsAtMs(timeZone) - Date.now()),
 });
 
+// Looking a time zone up costs more than the rest of a hit.
+const dayEnds = new Map<string, () => Date>();
+
 function dayEndsAtMs(timeZone: string): number {
-  return endOfDay(timeZone)().getTime();
+  const known = dayEnds.get(timeZone) ?? endOfDay(timeZone);
+  dayEnds.set(timeZone, known);
+  return known().getTime();
 }
