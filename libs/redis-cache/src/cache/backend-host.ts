@@ -92,11 +92,12 @@ export class BackendHost {
     return connection.start(budgetMs);
   }
 
-  close(): Promise<void> {
+  /** Within the time one command may take, whatever Redis does. */
+  async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
+    if (this.#redis?.connection.isUp === true) await this.backend.coherence.abortLoads();
     this.#redis?.link.stop('closed');
     this.#redis?.connection.close();
-    return Promise.resolve();
   }
 
   #alone(): { backend: Backend; redis: undefined } {

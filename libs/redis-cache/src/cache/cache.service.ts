@@ -4,7 +4,7 @@ import { NAMESPACE_TAG, userTag } from '../redis/keyspace.js';
 import type { CacheCore } from './backend.js';
 import { deferEvictions } from './deferred-evictions.js';
 import { BulkLoad, type BulkLoader } from './bulk-load.js';
-import type { CallOptions, EntryOptions, InvalidateOptions, Loader } from './entry-options.js';
+import type { CallOptions, EntryOptions, InvalidateOptions, LoadContext, Loader } from './entry-options.js';
 import { encodeKey, type Key } from './key.js';
 import { encodeGlob, globMatcher } from './pattern.js';
 import { checkLoader, runUncached } from './loader-run.js';
@@ -180,6 +180,29 @@ export class CacheService {
     return this.#writes.set(storedKey, value, policy, storedTags(tags));
   }
 
+  /**
+   * Runs a write to the source and stores its result. Unlike `set` after the write it cannot store an older value over a
+   * newer one: it takes the lease of the key first, and when anybody wrote or invalidated the key meanwhile the entry is
+   * removed instead. Readers of a missing entry wait for it as for a load.
+   *
+   * @returns what `write` returned; `context.skip()` removes the entry instead of storing the result.
+   * @throws whatever `write` throws, after removing the entry; UncacheableValueError likewise.
+   */
+  async put<T>(key: Key, write: Loader<T>, options?: EntryOptions<T>): Promise<T> {
+    const storedKey = this.storedKey(key);
+    checkLoader(write, storedKey);
+    const policy = resolvePolicy(this.#policy, options, this.#core.backend.maxTtlMs, 'Cache options');
+    if (!this.#isEnabled) return runUncached(storedKey, write);
+    let written: { value: T } | undefined;
+    const loader: Loader<unknown> = async (context) => {
+      written = { value: await write(context as LoadContext<T>) };
+      return written.value;
+    };
+    const tags = typeof policy.tags === 'function' ? [] : storedTags(policy.tags);
+    await this.#writes.put({ key: storedKey, policy, loader, tags, isStrong: false });
+    return (written as { value: T } | undefined)?.value as T;
+  }
+
   /** One answer per key, in order. Costs one round trip however many keys Redis is asked for. */
   getMany<T = unknown>(keys: readonly Key[], options?: CallOptions<T>): Promise<(T | undefined)[]> {
     return Promise.all(keys.map((key) => this.get<T>(key, options)));
@@ -347,13 +370,11 @@ export class CacheService {
     }
     const tags = typeof policy.tags === 'function' ? [] : storedTags(policy.tags);
     const isStrong = options?.consistency === 'strong';
-    const arrival = await this.#reads.enter({
-      key: storedKey,
-      policy,
-      loader: loader as Loader<unknown>,
-      tags,
-      isStrong,
-      onWait,
+    const request = { key: storedKey, policy, loader: loader as Loader<unknown>, tags, isStrong, onWait };
+    const arrival = await this.#reads.enter(request).catch((error: unknown) => {
+      // Nothing was found, whatever became of the load.
+      this.#missed(storedKey, 'absent');
+      throw error;
     });
     if (arrival.isShared) this.#core.stats.coalesced += 1;
     if (arrival.staleness !== undefined) {

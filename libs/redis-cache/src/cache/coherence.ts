@@ -16,6 +16,8 @@ export interface CoherentCache {
   tagInvalidated(tag: string): void;
   /** Anything may have changed. */
   everythingChanged(): void;
+  /** Gives up the leases of loads that are under way. */
+  abortLoads(): Promise<void>;
 }
 
 /**
@@ -67,6 +69,11 @@ export class Coherence implements LinkListener {
 
   isValid(ticket: number): boolean {
     return ticket === this.#epoch + 1;
+  }
+
+  /** The process ends: nobody should wait for its loads. */
+  async abortLoads(): Promise<void> {
+    await Promise.all([...this.#caches.values()].flat().map((cache) => cache.abortLoads()));
   }
 
   onKeys(keys: readonly string[] | null): void {

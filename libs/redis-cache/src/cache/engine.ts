@@ -120,7 +120,10 @@ export class CacheEngine {
     );
     const policy = this.#configured(definition.name, own);
     const core = this.#core(host, definition.name, storedName(definition));
-    const cache = new DefinedCache(core, policy, this.isEnabled, definition, this.options.context) as CacheService;
+    // What the module says of a cache by name wins over its definition, a ttl made by a function included.
+    const isTtlConfigured = this.options.caches?.[definition.name]?.ttl !== undefined;
+    const effective = isTtlConfigured ? Object.freeze({ ...definition, ttl: undefined }) : definition;
+    const cache = new DefinedCache(core, policy, this.isEnabled, effective, this.options.context) as CacheService;
     this.#caches.set(definition.name, { definition, cache });
     return cache as CacheOf<Definition>;
   }

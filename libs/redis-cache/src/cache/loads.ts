@@ -52,6 +52,8 @@ type Redis = NonNullable<Backend['redis']>;
  * with and with the ids read before it, so that whatever was invalidated meanwhile, anywhere, never comes back.
  */
 export class Loads {
+  readonly #held = new Set<() => Promise<void>>();
+
   constructor(
     private readonly core: CacheCore,
     private readonly reader: EntryReader,
@@ -95,6 +97,24 @@ export class Loads {
     }
   }
 
+  /** Runs a write as if it were a load that nobody else may do meanwhile: earlier ones lose, later ones wait. */
+  async put(request: LoadRequest): Promise<Outcome> {
+    const { redis } = this.core.backend;
+    if (redis === undefined) return this.#loadIntoMemory(request);
+    const slotKey = this.core.slotKey(request.flight.key);
+    const token = randomId();
+    let ids: readonly TagId[];
+    try {
+      ids = await this.#idsForLoad(request.tags, new Map(), false);
+      await redis.tier.seize(slotKey, { token, digest: digestOf(ids), leaseMs: LEASE_MS });
+    } catch (error) {
+      if (!isUnanswered(error)) throw error;
+      redis.tier.abort(slotKey, token, false).catch(ignore);
+      return this.#loadUnstored(request, 'unavailable');
+    }
+    return this.#loadUnderLease(redis, request, { slotKey, token, ids });
+  }
+
   async #acquire(
     redis: Redis,
     request: LoadRequest,
@@ -129,7 +149,7 @@ export class Loads {
   }
 
   async #loadUnderLease(redis: Redis, request: LoadRequest, lease: Lease): Promise<Outcome> {
-    const stopRenewing = this.#keepLease(redis, lease);
+    const stopRenewing = this.#keepLease(redis, lease, request.flight);
     // Awaited, so that the next load need not wait for this lease.
     const abort = (pass: boolean) => redis.tier.abort(lease.slotKey, lease.token, pass).catch(ignore);
     let prepared: Prepared;
@@ -248,7 +268,7 @@ export class Loads {
 
   async #prepare(request: LoadRequest): Promise<Prepared> {
     const { flight, policy, loader } = request;
-    const { clock, serverClock, maxTtlMs } = this.core.backend;
+    const { clock, maxTtlMs } = this.core.backend;
     const startedAtMs = clock.nowMs();
     try {
       const context = { key: flight.key, signal: flight.signal, previous: flight.stale?.value.take() };
@@ -258,7 +278,7 @@ export class Loads {
       this.core.stats.recordLoad(loadMs);
       const encoded = encodeValue(loaded.value, { codec: policy.codec, compressAboveBytes: Infinity });
       const value = new CachedValue(encoded, policy);
-      const limits = { maxTtlMs, nowMs: serverClock.nowMs(), random: clock.random() };
+      const limits = { maxTtlMs, nowMs: Date.now(), random: clock.random() };
       return { encoded, value, freshMs: freshMs(policy, loaded.ttl, loaded.value, limits), loadMs, loaded };
     } catch (error) {
       this.core.stats.loadErrors += 1;
@@ -339,14 +359,24 @@ export class Loads {
     this.core.backend.events.emit('load', { cache: this.core.name, key: request.flight.key, durationMs, stored });
   }
 
-  #keepLease(redis: Redis, { slotKey, token }: Lease): () => void {
+  /** Gives up every lease this process holds, so that others need not wait for loads that will never be stored. */
+  async abortAll(): Promise<void> {
+    await Promise.all([...this.#held].map((abort) => abort()));
+  }
+
+  #keepLease(redis: Redis, { slotKey, token }: Lease, flight: Flight): () => void {
+    const abort = (): Promise<void> => redis.tier.abort(slotKey, token, false).catch(ignore);
+    this.#held.add(abort);
     const timer = setInterval(() => {
-      // A lease that cannot be renewed runs out, and the fill is refused.
+      // A load nobody waits for must not block its key: others may take the lease, and its fill is refused then.
+      if (flight.isAbandoned) return;
+      // A lease that cannot be renewed runs out, with the same effect.
       redis.tier.renew(slotKey, token, LEASE_MS).catch(ignore);
     }, LEASE_MS / 2);
     timer.unref();
     return () => {
       clearInterval(timer);
+      this.#held.delete(abort);
     };
   }
 

@@ -176,7 +176,7 @@ export function resolvePolicy(
   return { ...base, ...(entry as Partial<Policy>) };
 }
 
-/** Milliseconds a value stays fresh from `nowMs` (server time) on. @throws InvalidArgumentError for an unusable ttl. */
+/** Milliseconds a value stays fresh from `nowMs` on, by the application's own clock, which a `Date` was made with. @throws InvalidArgumentError for an unusable ttl. */
 export function freshMs(
   policy: Policy,
   ttl: Ttl | undefined,

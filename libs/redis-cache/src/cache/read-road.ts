@@ -68,6 +68,7 @@ export class ReadRoad implements CoherentCache {
   ): Promise<{ entry: Entry; source: 'l1' | 'l2'; isStale: boolean } | MissReason> {
     const remembered = isStrong || !policy.usesMemory ? undefined : this.#remembered(key);
     if (remembered !== undefined) return { ...remembered, source: 'l1' };
+    if (policy.usesMemory && !isStrong) this.core.stats.missesL1 += 1;
     const found = await this.#reader.read(key, policy, { tags: [], isStrong });
     if (found.state === 'unavailable') return 'unavailable';
     if (found.state === 'none') return found.reason;
@@ -82,9 +83,10 @@ export class ReadRoad implements CoherentCache {
   async enter(request: ReadRequest): Promise<Arrival> {
     const { key, policy } = request;
     refuseRecursion(this.core, key);
-    for (;;) {
+    for (let isFirst = true; ; isFirst = false) {
       const known = this.#answerFromMemory(request);
       if (known !== undefined) return { ...known, isShared: false };
+      if (isFirst && policy.usesMemory && !request.isStrong) this.core.stats.missesL1 += 1;
       const running = request.isStrong ? undefined : this.#joinable(key);
       const flight = running ?? this.#launch(request);
       if (running !== undefined) request.onWait?.();
@@ -94,6 +96,17 @@ export class ReadRoad implements CoherentCache {
       const isOld = valueTags !== undefined && seenWhenJoined > 0 && flight.hasMarkerBefore(seenWhenJoined, valueTags);
       const source = outcome.source === 'l2' ? this.core.storeTier : outcome.source;
       if (!isOld) return { ...outcome, source, isShared: running !== undefined };
+    }
+  }
+
+  /** Runs a write whose result is to be stored, told of what is invalidated meanwhile like any load. */
+  async put(request: ReadRequest): Promise<Outcome> {
+    const flight = new Flight(request.key);
+    this.#takeOff(flight, request);
+    try {
+      return await this.#loads.put({ ...request, flight });
+    } finally {
+      this.#touchDown(flight);
     }
   }
 
@@ -136,6 +149,10 @@ export class ReadRoad implements CoherentCache {
       }
     }
     this.#waiters.wakeAll();
+  }
+
+  abortLoads(): Promise<void> {
+    return this.#loads.abortAll();
   }
 
   #mayAnswer(entry: Entry, nowMs: number): boolean {
@@ -198,18 +215,27 @@ export class ReadRoad implements CoherentCache {
   }
 
   async #fly(flight: Flight, request: ReadRequest, flights: Map<string, Flight>): Promise<void> {
-    const airborne = this.#airborne.get(flight.key) ?? new Map<Flight, readonly string[]>();
-    this.#airborne.set(flight.key, airborne.set(flight, [...this.core.reservedTags, ...request.tags]));
+    this.#takeOff(flight, request);
     try {
       const outcome = await this.#obtain(flight, request);
       if (outcome !== undefined) flight.land(outcome);
     } catch (error) {
       flight.crash(error);
     } finally {
-      airborne.delete(flight);
-      if (airborne.size === 0) this.#airborne.delete(flight.key);
+      this.#touchDown(flight);
       if (flights.get(flight.key) === flight) flights.delete(flight.key);
     }
+  }
+
+  #takeOff(flight: Flight, request: ReadRequest): void {
+    const airborne = this.#airborne.get(flight.key) ?? new Map<Flight, readonly string[]>();
+    this.#airborne.set(flight.key, airborne.set(flight, [...this.core.reservedTags, ...request.tags]));
+  }
+
+  #touchDown(flight: Flight): void {
+    const airborne = this.#airborne.get(flight.key);
+    airborne?.delete(flight);
+    if (airborne?.size === 0) this.#airborne.delete(flight.key);
   }
 
   /** `undefined` only for a refresh that turned out to be needless: another process does it, or has done it. */

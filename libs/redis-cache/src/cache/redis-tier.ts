@@ -33,6 +33,18 @@ return {'granted'}`,
 );
 
 /**
+ * Takes the lease whoever holds it, for a write whose result is to be stored: loads that began before it lose, those that
+ * come later wait. KEYS entry, lease. ARGV token, digest, lease in ms.
+ */
+const SEIZE = new Script(
+  'seize',
+  2,
+  `local seen = redis.call('GETRANGE', KEYS[1], 4, 15)
+redis.call('SET', KEYS[2], ARGV[1] .. '|' .. ARGV[2] .. '|' .. seen, 'PX', ARGV[3])
+return 1`,
+);
+
+/**
  * Stores the result of a load if nothing happened since it began. One script: between a check and a write of its own an
  * invalidation could slip in. KEYS entry, lease. ARGV token, record, lifetime in ms. Reply 1 stored, 0 refused.
  */
@@ -190,6 +202,11 @@ export class RedisTier implements TagIds {
     if (name === 'entry') return { answer: name, raw: detail as Buffer };
     if (name === 'held') return { answer: name, remainingMs: Math.max(0, Number(detail)) };
     return { answer: name };
+  }
+
+  async seize(slotKey: string, lease: { token: string; digest: string; leaseMs: number }): Promise<void> {
+    const keys = this.keyspace.entryKeys(slotKey).slice(0, 2);
+    await this.connection.run('data', SEIZE, [...keys, lease.token, lease.digest, lease.leaseMs]);
   }
 
   async fill(slotKey: string, token: string, record: Buffer, lifetimeMs: number): Promise<boolean> {

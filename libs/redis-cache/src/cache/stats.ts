@@ -6,7 +6,10 @@ export class CacheStats {
   hitsL2 = 0;
   /** Stale answers; also counted in the hits of their tier. */
   staleHits = 0;
+  /** Callers who found nothing they could use, whether or not a load then brought something. */
   misses = 0;
+  /** Looks into memory that found nothing usable there. */
+  missesL1 = 0;
   bypassed = 0;
   /** Callers who got the result of a load another caller had begun. */
   coalesced = 0;

@@ -6,7 +6,7 @@ import { CachedValue } from './cached-value.js';
 import { deferred } from './deferred-evictions.js';
 import type { InvalidateOptions } from './entry-options.js';
 import { freshMs, type Policy } from './policy.js';
-import type { ReadRoad } from './read-road.js';
+import type { ReadRequest, ReadRoad } from './read-road.js';
 import { encodeValue } from './value.js';
 
 /**
@@ -80,7 +80,7 @@ export class WriteRoad {
     const { core, reads } = this;
     const { backend } = core;
     const { redis, serverClock, clock, events } = backend;
-    const limits = { maxTtlMs: backend.maxTtlMs, nowMs: serverClock.nowMs(), random: clock.random() };
+    const limits = { maxTtlMs: backend.maxTtlMs, nowMs: Date.now(), random: clock.random() };
     const lifetimeMs = freshMs(policy, undefined, value, limits);
     const encoded = encodeValue(value, { codec: policy.codec, compressAboveBytes: Infinity });
     const reason =
@@ -120,6 +120,28 @@ export class WriteRoad {
       );
     }
     events.emit('write', { cache: core.name, key, status });
+    return status;
+  }
+
+  /**
+   * Runs a write and stores its result, unless something was written or invalidated meanwhile: the entry is removed then,
+   * for nobody knows whose value is the newer. Rejects with what the write threw.
+   */
+  async put(request: ReadRequest): Promise<WriteStatus> {
+    const { core, reads } = this;
+    const { key } = request;
+    reads.keyChanged(key, 'xe');
+    core.stats.writes += 1;
+    let isStored = false;
+    let status: WriteStatus = 'applied';
+    try {
+      isStored = (await reads.put(request)).isStored;
+    } finally {
+      // Without Redis the entry in memory is what was stored.
+      if (core.backend.redis !== undefined) reads.keyChanged(key, 'xe');
+      if (!isStored) status = await this.#apply(this.#entryInvalidation(key), key, {});
+    }
+    core.backend.events.emit('write', { cache: core.name, key, status });
     return status;
   }
 

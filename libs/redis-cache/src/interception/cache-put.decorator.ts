@@ -1,3 +1,4 @@
+import type { LoadContext } from '../cache/entry-options.js';
 import type { Key } from '../cache/key.js';
 import { InvalidOptionsError } from '../errors.js';
 import { intercept } from './decorated-method.js';
@@ -36,8 +37,9 @@ type Erased = EntryOfMethodOptions & {
 };
 
 /**
- * Runs the method, always, and stores its result before answering it. When two writers overlap, the one that stores
- * last wins, whichever wrote to the source last: prefer `@CacheEvict` unless writes of one key are serialised.
+ * Runs the method, always, and stores its result before answering it. With `key` or `args` the entry is taken before the
+ * method runs, and removed instead of stored when anybody else wrote or invalidated it meanwhile. With `keyOf` or
+ * `argsOf` that cannot be: when two writers overlap, the one that stores last wins, whichever wrote to the source last.
  *
  *     @CachePut({ cache: users, argsOf: (user: User) => [user.id] })
  *     async rename(dto: RenameUserDto): Promise<User> {
@@ -62,18 +64,26 @@ export function CachePut<Options extends CachePutOptions>(
           const entry = new MethodEntry(engine, host, method, erased);
           return async (run, args) => {
             if (erased.condition?.(...args) === false) return run();
+            const isRefused = (value: unknown) => erased.unless?.(value, ...args) === true;
+            if (erased.keyOf === undefined && erased.argsOf === undefined) {
+              // The key is known before the result: nobody's older value can come in between.
+              const write = async (context: LoadContext): Promise<unknown> => {
+                const value = await run();
+                if (isRefused(value)) context.skip();
+                context.setTags(entry.tagsOf(args, value));
+                return value;
+              };
+              return entry.cache.put(entry.keyOf(args), write, entry.optionsOf(args));
+            }
             const value = await run();
             const key = entry.keyOf(args, value);
-            if (erased.unless?.(value, ...args) === true) {
+            if (isRefused(value)) {
               await entry.cache.delete(key);
               return value;
             }
             const options = entry.optionsOf(args, value);
-            const tags = (options.tags ?? []) as readonly string[];
-            await entry.cache.set(key, value, {
-              ...options,
-              tags: [...new Set([...tags, ...entry.tagsOf(args, value)])],
-            });
+            const tags = [...((options.tags ?? []) as readonly string[]), ...entry.tagsOf(args, value)];
+            await entry.cache.set(key, value, { ...options, tags: [...new Set(tags)] });
             return value;
           };
         },

@@ -1,5 +1,5 @@
 import type { CacheService } from '../cache/cache.service.js';
-import { type AnyCacheDefinition, defineCache } from '../cache/definition.js';
+import { type AnyCacheDefinition, defineCache, type DefinedCache } from '../cache/definition.js';
 import type { CacheEngine } from '../cache/engine.js';
 import type { CallOptions } from '../cache/entry-options.js';
 import type { Key, KeyPart } from '../cache/key.js';
@@ -60,9 +60,11 @@ export class MethodEntry {
   constructor(engine: CacheEngine, host: Class, method: DecoratedMethod, options: EntryOfMethodOptions) {
     this.#defaultPath = classPath(host, method);
     if (typeof options.cache === 'object') {
-      this.#definition = options.cache;
+      const cache = engine.cache(options.cache) as DefinedCache<unknown[], unknown>;
+      // The module's configuration may have changed it.
+      this.#definition = cache.definition;
       this.#options = options;
-      this.cache = engine.cache(options.cache);
+      this.cache = cache;
     } else {
       const { cache, ...merged } = { ...classDefaults(host), ...options };
       this.#options = merged;

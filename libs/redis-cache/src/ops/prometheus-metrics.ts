@@ -33,7 +33,7 @@ export const COLLECTED_METRICS: readonly CollectedMetric[] = [
   // Of l1 per caller, of l2 per read of Redis, which callers of one key share.
   perCache('counter', 'tier_lookups_total', 'Lookups by tier and outcome.', ['tier', 'result'], ({ stats }) => [
     [{ tier: 'l1', result: 'hit' }, stats.hitsL1],
-    [{ tier: 'l1', result: 'miss' }, stats.hitsL2 + stats.misses],
+    [{ tier: 'l1', result: 'miss' }, stats.missesL1],
     [{ tier: 'l2', result: 'hit' }, stats.readsL2 - stats.missesL2 - stats.errorsL2],
     [{ tier: 'l2', result: 'miss' }, stats.missesL2],
     [{ tier: 'l2', result: 'error' }, stats.errorsL2],

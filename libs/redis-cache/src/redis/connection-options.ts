@@ -91,7 +91,8 @@ export function clientOptions(options: ConnectionOptions, kind: ConnectionKind):
     enableReadyCheck: true,
     maxLoadingRetryTime: 500,
     disableClientInfo: true,
-    commandTimeout: commandMs,
+    // Our own deadline comes first and knows when this process stood still; this one covers the handshake.
+    commandTimeout: commandMs * 3,
     connectTimeout: timeouts.connectMs,
     socketTimeout: Math.max(timeouts.socketMs, commandMs * 1.5),
     disconnectTimeout: 100,
@@ -144,17 +145,28 @@ export function parseUrl(text: string): RedisOptions {
   if (url.protocol !== 'redis:' && url.protocol !== 'rediss:') {
     throw new InvalidOptionsError('connection', [`url: begins with "${url.protocol}"; allowed are redis: and rediss:`]);
   }
+  const [username, password, host] = [url.username, url.password, url.hostname].map(decoded);
   const path = url.pathname.replace(/^\//, '');
   const db = path === '' ? 0 : Number(path);
   if (!Number.isInteger(db) || db < 0) {
     throw new InvalidOptionsError('connection', [`url: the path "${path}" is not a database number`]);
   }
   return {
-    host: decodeURIComponent(url.hostname.replace(/^\[|\]$/g, '')) || '127.0.0.1',
+    host: host?.replace(/^\[|\]$/g, '') || '127.0.0.1',
     port: url.port === '' ? 6379 : Number(url.port),
     db,
-    ...(url.username === '' ? {} : { username: decodeURIComponent(url.username) }),
-    ...(url.password === '' ? {} : { password: decodeURIComponent(url.password) }),
+    ...(username === '' ? {} : { username }),
+    ...(password === '' ? {} : { password }),
     ...(url.protocol === 'rediss:' ? { tls: {} } : {}),
   };
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new InvalidOptionsError('connection', [
+      'url: has a % that is not followed by two hexadecimal digits; write % as %25 in user name and password',
+    ]);
+  }
 }

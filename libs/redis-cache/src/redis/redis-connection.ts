@@ -25,8 +25,10 @@ export interface ServerIdentity {
 export type RecoveryStep = (server: ServerIdentity) => Promise<void>;
 
 const PROBE_INTERVAL_MS = 250;
-/** More unanswered operations than this mean Redis is not keeping up: further ones are refused at once. */
-const MAX_IN_FLIGHT = 10_000;
+/** Operations beyond these wait for a place: the deadline of one that is sent is not spent behind thousands of others. */
+const MAX_IN_FLIGHT = 512;
+/** More waiting operations than this mean Redis is not keeping up: further ones are refused at once. */
+const MAX_WAITING = 10_000;
 
 /**
  * The only door to Redis. Fails fast: every operation answers within its budget or rejects with
@@ -45,6 +47,7 @@ export class RedisConnection {
   #admin: Redis | undefined;
   #runId: string | undefined;
   #inFlight = 0;
+  readonly #waiting: (() => void)[] = [];
   #recovering: Promise<void> | undefined;
   #probe: NodeJS.Timeout | undefined;
   #confirmedAtMs = -Infinity;
@@ -121,6 +124,7 @@ export class RedisConnection {
     this.#control.disconnect();
     this.#admin?.disconnect();
     this.#breaker.open('closed');
+    for (const wake of this.#waiting.splice(0)) wake();
   }
 
   run(lane: Lane, script: Script, keysAndArgs: readonly ScriptArgument[]): Promise<unknown> {
@@ -131,11 +135,7 @@ export class RedisConnection {
   async execute<T>(lane: Lane, command: string, operation: (client: Redis) => Promise<T>): Promise<T> {
     if (this.#closed) throw new ClosedError();
     if (!this.#breaker.isClosed) throw new RedisUnavailableError(`Redis is down: ${command} was not sent.`);
-    if (this.#inFlight >= MAX_IN_FLIGHT) {
-      throw new RedisUnavailableError(
-        `Redis does not keep up: ${command} was not sent behind ${MAX_IN_FLIGHT} others.`,
-      );
-    }
+    if (this.#inFlight >= MAX_IN_FLIGHT) await this.#place(command);
     this.#inFlight += 1;
     try {
       const reply = await this.#unguarded(lane, command, operation);
@@ -146,7 +146,21 @@ export class RedisConnection {
       throw error;
     } finally {
       this.#inFlight -= 1;
+      this.#waiting.shift()?.();
     }
+  }
+
+  /** Resolves when it is this operation's turn. */
+  async #place(command: string): Promise<void> {
+    if (this.#waiting.length >= MAX_WAITING) {
+      throw new RedisUnavailableError(`Redis does not keep up: ${command} was not sent behind ${MAX_WAITING} others.`);
+    }
+    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    if (this.#closed) throw new ClosedError();
+    if (this.#breaker.isClosed) return;
+    // Redis went away meanwhile: the next in turn must learn it too.
+    this.#waiting.shift()?.();
+    throw new RedisUnavailableError(`Redis is down: ${command} was not sent.`);
   }
 
   /** Like `execute` on the control lane, but for recovery steps, which run while the breaker is not closed. */
@@ -264,7 +278,7 @@ export class RedisConnection {
     const sentAtMs = this.clock.nowMs();
     const [role, time] = await Promise.all([client.role(), client.time()]);
     this.serverClock.measured(time as unknown as [unknown, unknown], sentAtMs, this.clock.nowMs());
-    if (String((role)[0]) !== 'master') {
+    if (String(role[0]) !== 'master') {
       this.#breaker.open('the server is not a primary');
       throw new RedisRefusedError('READONLY', 'The Redis server is a replica, not a primary.');
     }
