@@ -32,7 +32,8 @@ await runWithServers(async (keep) => {
 
   const truth = await openTruth();
   keep({ stop: truth.close });
-  const { userIds, requests } = demoRequests(await truth.population(), { count, seed });
+  const population = await truth.population();
+  const sequence = (/** @type {number} */ run) => demoRequests(population, { count, seed, run });
   const start = async (/** @type {boolean} */ isCached) => {
     // A namespace of its own is cold whatever the server holds.
     const cache = { CACHE_ENABLED: String(isCached), CACHE_NAMESPACE: `load-${process.pid}` };
@@ -40,15 +41,19 @@ await runWithServers(async (keep) => {
   };
 
   const uncachedApp = await start(false);
+  const { userIds } = sequence(1);
   const tokens = await withProgress(`Logging ${userIds.length} users in`, async () =>
     logIn(uncachedApp.url, await truth.emails(userIds)),
   );
-  const run = (/** @type {string} */ title, /** @type {import('./demo-stack.mjs').RunningApp} */ { url, logTail }) =>
-    withProgress(`${requests.length} requests ${title}`, () =>
-      runRequests({ url, tokens, requests, truth }).catch((error) => {
-        throw new Error(`${error}\nThe application wrote last:\n${logTail()}`, { cause: error });
+  let runs = 0;
+  const run = async (/** @type {string} */ title, /** @type {import('./demo-stack.mjs').RunningApp} */ app) => {
+    const { requests } = sequence((runs += 1));
+    return withProgress(`${count} requests ${title}`, () =>
+      runRequests({ url: app.url, tokens, requests, truth }).catch((error) => {
+        throw new Error(`${error}\nThe application wrote last:\n${app.logTail()}`, { cause: error });
       }),
     );
+  };
 
   const uncached = await run('without the cache', uncachedApp);
   await uncachedApp.stop();

@@ -46,14 +46,16 @@ const WRITES = [
 
 /**
  * The same sequence for the same seed: 50 active users, the most active about 50 times as active as the least (Zipf),
- * and one request in twenty a write.
+ * and one request in twenty a write. What is written differs from run to run: an answer that a write should have
+ * changed, and did not, must not be right by accident.
  *
  * @param {Population} population
- * @param {{ count: number, seed: number }} options
+ * @param {{ count: number, seed: number, run: number }} options
  * @returns {{ userIds: number[], requests: DemoRequest[] }} the active users, and what they ask for
  */
-export function demoRequests(population, { count, seed }) {
+export function demoRequests(population, { count, seed, run }) {
   const random = new Random(seed);
+  const values = new Random(seed + run + 1);
   const active = activeUsers(population, random);
   const pickUser = zipf(active, random);
   /** @type {DemoRequest[]} */
@@ -63,13 +65,13 @@ export function demoRequests(population, { count, seed }) {
     const colleagues = active.filter((user) => user.organisation === organisation).map((user) => user.userId);
     const isWrite = random.below(PRECISION) < WRITE_SHARE * PRECISION;
     const make = random.pick(isWrite ? WRITES : READS);
-    requests.push({ isWrite, ...make({ random, population, organisation, userId, colleagues }) });
+    requests.push({ isWrite, ...make({ random, values, population, organisation, userId, colleagues }) });
   }
   return { userIds: active.map(({ userId }) => userId), requests };
 }
 
 /**
- * @typedef {{ random: Random, population: Population, organisation: Organisation, userId: number, colleagues: number[] }} Scene
+ * @typedef {{ random: Random, values: Random, population: Population, organisation: Organisation, userId: number, colleagues: number[] }} Scene
  * @typedef {Omit<DemoRequest, 'isWrite'>} Draft
  */
 
@@ -192,12 +194,12 @@ function statistics({ userId, organisation: { id } }) {
 }
 
 /** @param {Scene} scene @returns {Draft} */
-function savePreferences({ random, userId }) {
+function savePreferences({ values, userId }) {
   const body = {
-    locale: random.pick(['en-GB', 'uk-UA', 'de-DE', 'ja-JP']),
-    theme: random.pick(['light', 'dark', 'system']),
-    digest: random.pick(['never', 'daily', 'weekly']),
-    pageSize: 10 + random.below(190),
+    locale: values.pick(['en-GB', 'uk-UA', 'de-DE', 'ja-JP']),
+    theme: values.pick(['light', 'dark', 'system']),
+    digest: values.pick(['never', 'daily', 'weekly']),
+    pageSize: 10 + values.below(190),
   };
   const path = `/users/${userId}/preferences`;
   const expected = (/** @type {Truth} */ truth) => truth.preferences(userId);
@@ -205,15 +207,15 @@ function savePreferences({ random, userId }) {
 }
 
 /** @param {Scene} scene @returns {Draft} */
-function saveEvidence({ random, population, organisation }) {
+function saveEvidence({ random, values, population, organisation }) {
   const productId = popularOf(random, organisation.productIds);
   const controlId = popularOf(random, population.controlIds);
   const today = new Date().toISOString().slice(0, 10);
   const nextYear = `${Number(today.slice(0, 4)) + 1}-06-01`;
   const body = {
-    kind: random.pick(['policy', 'procedure', 'record', 'test-report']),
-    status: random.pick(['submitted', 'accepted', 'rejected']),
-    title: `Review ${random.below(1_000)}`,
+    kind: values.pick(['policy', 'procedure', 'record', 'test-report']),
+    status: values.pick(['submitted', 'accepted', 'rejected']),
+    title: `Review ${values.below(1_000)}`,
     issuedOn: today,
     expiresOn: nextYear,
   };
@@ -224,12 +226,12 @@ function saveEvidence({ random, population, organisation }) {
 }
 
 /** @param {Scene} scene @returns {Draft} */
-function overrideRule({ random, population, organisation: { id, adminId } }) {
+function overrideRule({ random, values, population, organisation: { id, adminId } }) {
   const controlId = popularOf(random, population.controlIds);
   const body = {
-    applicable: random.below(4) > 0,
-    requiredKinds: 1 + random.below(3),
-    note: `Agreed ${random.below(100)}`,
+    applicable: values.below(4) > 0,
+    requiredKinds: 1 + values.below(3),
+    note: `Agreed ${values.below(100)}`,
   };
   const path = `/orgs/${id}/rules/${controlId}`;
   const expected = (/** @type {Truth} */ truth) => truth.rule(id, controlId);
@@ -260,9 +262,9 @@ function revokeRole(scene) {
 }
 
 /** @param {Scene} scene @returns {Draft} */
-function changeRole({ random, population, organisation }) {
+function changeRole({ random, values, population, organisation }) {
   const id = random.pick(organisation.roleIds);
-  const body = { permissions: random.sample(population.permissions, 30) };
+  const body = { permissions: values.sample(population.permissions, 30) };
   const expected = (/** @type {Truth} */ truth) => truth.role(id, body.permissions);
   const name = 'PATCH /roles/:id';
   return { name, userId: organisation.adminId, method: 'PATCH', path: `/roles/${id}`, body, expected };
