@@ -18,7 +18,7 @@ await runWithServers(async (keep) => {
   const caches = {
     yours: 'the server of your environment',
     private: `a private server, gone with the demo: ${redis.env.REDIS_URL}`,
-    none: `none, so the cache is in the memory of the application only. ${process.env.REDIS_URL ? '' : HOW_TO_GET_REDIS}`,
+    none: `none, so the cache is in the memory of the application only.${process.env.REDIS_URL ? '' : ` ${HOW_TO_GET_REDIS}`}`,
   };
   const databases = {
     yours: 'the server of DATABASE_URL',
