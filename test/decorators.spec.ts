@@ -514,6 +514,8 @@ describe('a putting method', () => {
   it('always runs, and stores what it answers', async () => {
     const app = await start([Service]);
     const service = app.get(Service);
+    // Tags that only the value tells can be stored once announcements are heard.
+    await trusted(app.get<CacheEngine>(CACHE_ENGINE));
     await service.put(1, 'a');
     await service.put(1, 'b');
     expect(await service.find(1)).toEqual({ id: 1, from: 'b' });
@@ -525,7 +527,10 @@ describe('a putting method', () => {
   });
 
   it('removes the old value where the new one is not to be stored, and leaves it where it is not concerned', async () => {
-    const service = await startWith(Service);
+    const app = await start([Service]);
+    const service = app.get(Service);
+    // Tags that only the value tells can be stored once announcements are heard.
+    await trusted(app.get<CacheEngine>(CACHE_ENGINE));
     await service.put(1, 'a');
     await service.put(1, 'nowhere');
     expect(await service.find(1)).toEqual({ id: 1, from: 'a' });

@@ -73,7 +73,7 @@ describe('MetricsService', () => {
     expect(cache).toMatchObject({
       name: 'default',
       bypassed: 1,
-      misses: 1,
+      misses: 2,
       coalesced: 0,
       loads: 1,
       errors: { load: 1, redis: 0, corrupt: 0 },
@@ -83,8 +83,8 @@ describe('MetricsService', () => {
     });
     expect(cache?.hits.l1).toBeGreaterThan(0);
     expect(cache?.hits.l2).toBeGreaterThan(0);
-    expect(cache?.requests).toBe((cache?.hits.l1 ?? 0) + (cache?.hits.l2 ?? 0) + 1);
-    expect(cache?.hitRatio).toBeCloseTo(1 - 1 / (cache?.requests ?? 0));
+    expect(cache?.requests).toBe((cache?.hits.l1 ?? 0) + (cache?.hits.l2 ?? 0) + 2);
+    expect(cache?.hitRatio).toBeCloseTo(1 - 2 / (cache?.requests ?? 0));
     expect(cache?.latency.load).toMatchObject({ count: 1 });
     expect(cache?.latency.l2.p99Ms).toBeGreaterThanOrEqual(cache?.latency.l2.p50Ms ?? Infinity);
     expect(cache?.latency.l2.p50Ms).toBeGreaterThan(0);
@@ -108,7 +108,7 @@ describe('Prometheus metrics', () => {
     expect(Object.fromEntries(series)).toMatchObject({
       'rcache_requests_total{cache="default",result="hit"}': hits.l1 + hits.l2,
       'rcache_requests_total{cache="default",result="stale"}': 0,
-      'rcache_requests_total{cache="default",result="miss"}': 1,
+      'rcache_requests_total{cache="default",result="miss"}': 2,
       'rcache_requests_total{cache="default",result="bypass"}': 1,
       'rcache_tier_lookups_total{cache="default",tier="l1",result="hit"}': hits.l1,
       'rcache_tier_lookups_total{cache="default",tier="l1",result="miss"}': hits.l2 + 1,

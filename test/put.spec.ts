@@ -68,33 +68,3 @@ describe('put', () => {
     expect(await engine.defaultCache.get('k')).toBe('written');
   });
 });
-
-describe('a process that ends or gives up', () => {
-  it('releases its leases when it closes, so that others need not wait for them', async () => {
-    const [one, two] = (await startFleet(2)) as [CacheEngine, CacheEngine];
-    const lost = gatedLoader('lost');
-    void one.defaultCache.getOrSet('k', lost.load).catch(() => undefined);
-    await eventually(() => lost.runs() === 1);
-    await one.close();
-    const startedAtMs = performance.now();
-    expect(await two.defaultCache.getOrSet('k', () => 'found')).toBe('found');
-    // A lease is 2 s.
-    expect(performance.now() - startedAtMs).toBeLessThan(1500);
-  });
-
-  it('does not block a key with a loader that hangs when all its callers have given up', async () => {
-    const [one, two] = (await startFleet(2)) as [CacheEngine, CacheEngine];
-    const never = (): Promise<string> => new Promise(() => undefined);
-    await expect(one.defaultCache.getOrSet('k', never, { hardTimeout: 20 })).rejects.toThrow();
-    expect(await two.defaultCache.getOrSet('k', () => 'found', { hardTimeout: '4s' })).toBe('found');
-  });
-});
-
-it('stores a batch of thousands without tripping over its own deadlines', async () => {
-  const [engine] = (await startFleet(1)) as [CacheEngine];
-  const keys = Array.from({ length: 5000 }, (_, index) => `k${index}`);
-  await engine.defaultCache.getOrSetMany(keys, (missing) => new Map(missing.map((key) => [key, key])));
-  const stored = await engine.defaultCache.getMany(keys);
-  expect(stored.filter((value) => value === undefined)).toHaveLength(0);
-  expect(engine.connectionStates()[0]?.breaker).toBe('closed');
-}, 20_000);

@@ -48,9 +48,9 @@ export class EventChannel {
   on<Name extends CacheEventName>(name: Name, listener: CacheEventListener<Name>): () => void {
     let listeners = this.#listeners.get(name);
     if (listeners === undefined) this.#listeners.set(name, (listeners = new Set()));
-    listeners.add(listener as CacheEventListener<never>);
+    listeners.add(listener);
     return () => {
-      listeners.delete(listener as CacheEventListener<never>);
+      listeners.delete(listener);
       if (listeners.size === 0) this.#listeners.delete(name);
     };
   }

@@ -214,13 +214,14 @@ export class RedisTier implements TagIds {
     return (await this.connection.run('data', FILL, [entry, lease, token, record, Math.ceil(lifetimeMs)])) === 1;
   }
 
+  /** Like all that keeps or ends a lease it must not wait behind the fills that need the lease. */
   async renew(slotKey: string, token: string, leaseMs: number): Promise<boolean> {
-    return (await this.connection.run('data', RENEW, [this.keyspace.of('l', slotKey), token, leaseMs])) === 1;
+    return (await this.connection.run('control', RENEW, [this.keyspace.of('l', slotKey), token, leaseMs])) === 1;
   }
 
   async abort(slotKey: string, token: string, pass: boolean): Promise<void> {
     const [, lease, , wake] = this.keyspace.entryKeys(slotKey);
-    await this.connection.run('data', ABORT, [lease, wake, token, pass ? PASS_MS : 0]);
+    await this.connection.run('control', ABORT, [lease, wake, token, pass ? PASS_MS : 0]);
   }
 
   /** `false` when Redis found that the caller must have given up: nothing was stored then. */

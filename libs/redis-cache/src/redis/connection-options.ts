@@ -91,8 +91,8 @@ export function clientOptions(options: ConnectionOptions, kind: ConnectionKind):
     enableReadyCheck: true,
     maxLoadingRetryTime: 500,
     disableClientInfo: true,
-    // Our own deadline comes first and knows when this process stood still; this one covers the handshake.
-    commandTimeout: commandMs * 3,
+    // Where our own deadline stands before it, which knows when this process was busy, this one is for the handshake.
+    commandTimeout: kind === 'link' ? commandMs : commandMs * 5,
     connectTimeout: timeouts.connectMs,
     socketTimeout: Math.max(timeouts.socketMs, commandMs * 1.5),
     disconnectTimeout: 100,

@@ -135,8 +135,10 @@ export class RedisConnection {
   async execute<T>(lane: Lane, command: string, operation: (client: Redis) => Promise<T>): Promise<T> {
     if (this.#closed) throw new ClosedError();
     if (!this.#breaker.isClosed) throw new RedisUnavailableError(`Redis is down: ${command} was not sent.`);
-    if (this.#inFlight >= MAX_IN_FLIGHT) await this.#place(command);
-    this.#inFlight += 1;
+    if (lane === 'data') {
+      if (this.#inFlight >= MAX_IN_FLIGHT) await this.#place(command);
+      this.#inFlight += 1;
+    }
     try {
       const reply = await this.#unguarded(lane, command, operation);
       this.#breaker.succeeded();
@@ -145,8 +147,10 @@ export class RedisConnection {
       if (error instanceof RedisUnavailableError && !this.#closed) this.#breaker.failed(error.message);
       throw error;
     } finally {
-      this.#inFlight -= 1;
-      this.#waiting.shift()?.();
+      if (lane === 'data') {
+        this.#inFlight -= 1;
+        this.#waiting.shift()?.();
+      }
     }
   }
 
