@@ -200,7 +200,7 @@ export class CacheService {
     };
     const tags = typeof policy.tags === 'function' ? [] : storedTags(policy.tags);
     await this.#writes.put({ key: storedKey, policy, loader, tags, isStrong: false });
-    return (written)?.value as T;
+    return written?.value as T;
   }
 
   /** One answer per key, in order. Costs one round trip however many keys Redis is asked for. */
