@@ -33,7 +33,7 @@ export const protections = [
     removes: 'that ids are read before the load',
     file: 'cache/loads.ts',
     find: 'await this.#withValueTags(request.flight, lease.ids, valueTags)',
-    replace: 'await this.#idsForLoad(request.tags, new Map(), true)',
+    replace: 'await this.leases.idsFor(request.tags, new Map(), true)',
     spec: 'late-loader',
     test: 'a tag is invalidated by another process',
   },
@@ -103,7 +103,7 @@ export const protections = [
   },
   {
     removes: 'the renewal of leases',
-    file: 'cache/loads.ts',
+    file: 'cache/leases.ts',
     find: 'redis.tier.renew(slotKey, token, LEASE_MS).catch(ignore);',
     replace: '',
     spec: 'stampede',

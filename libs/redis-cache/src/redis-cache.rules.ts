@@ -69,7 +69,7 @@ export class OptionRules {
   connections?: unknown;
   @Must('an object of entry options', isObject) defaults?: unknown;
   @Must(`an object of entry options by cache name (${NAME})`, isEntryOptionsByName) caches?: unknown;
-  @Must('{ maxEntries, maxBytes }, or false for none', (value) => value === false || isObject(value))
+  @Must('{ maxEntries, maxBytes }, true, or false for none', (value) => isBoolean(value) || isObject(value))
   @ValidateNested()
   l1?: unknown;
   @Must(`a duration of at least ${MIN_STALENESS_MS} ms, three heartbeats of the link`, isStaleness)

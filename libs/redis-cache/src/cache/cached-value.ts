@@ -16,6 +16,8 @@ export interface ValueOptions {
 export class CachedValue {
   /** Size of the encoded value before compression. */
   readonly bytes: number;
+  /** The value is `null` or `undefined`. */
+  readonly isNegative: boolean;
   readonly #shared: unknown;
   readonly #encoded: EncodedValue | undefined;
   /** The decoding that proved the bytes readable; the first caller gets it. */
@@ -28,6 +30,7 @@ export class CachedValue {
     const readable = decompressValue(encoded, options.maxValueBytes);
     this.bytes = readable.bytes.length;
     const value = decodeValue(readable, { codec: options.codec, maxBytes: options.maxValueBytes });
+    this.isNegative = value === null || value === undefined;
     if (readable.mutable || options.copies) {
       this.#encoded = readable;
       this.#first = { value };

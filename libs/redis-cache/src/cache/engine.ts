@@ -32,8 +32,8 @@ export interface CacheEngineOptions {
   defaults?: EntryOptions<never>;
   /** Entry options by cache name, over those of its definition. */
   caches?: Record<string, EntryOptions<never>>;
-  /** The memory tier of each cache, default 10,000 entries and 64 MiB; `false` for none. */
-  l1?: false | Partial<MemoryLimits>;
+  /** The memory tier of each cache, default (`true`) 10,000 entries and 64 MiB; `false` for none. */
+  l1?: boolean | Partial<MemoryLimits>;
   /** Longest time an invalidated value may be answered by a process that cannot hear of it. Default `'2s'`, at least 750 ms. */
   maxStaleness?: Duration;
   /** No entry lives longer. Default `'30d'`. */
@@ -180,7 +180,7 @@ export class CacheEngine {
     const memory =
       l1 === false || !this.isEnabled
         ? undefined
-        : new MemoryTier({ ...DEFAULT_MEMORY, ...l1 }, (key) => {
+        : new MemoryTier({ ...DEFAULT_MEMORY, ...(l1 === true ? {} : l1) }, (key) => {
             stats.evictions += 1;
             this.events.emit('eviction', { cache: name, key });
           });

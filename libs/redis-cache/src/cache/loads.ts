@@ -1,20 +1,19 @@
-import { createHash } from 'node:crypto';
 import type { UnstoredReason } from '../events.js';
 import { userTag } from '../redis/keyspace.js';
 import { type Backend, type CacheCore, isUnanswered } from './backend.js';
 import { CachedValue } from './cached-value.js';
 import type { Loader } from './entry-options.js';
-import { type EntryReader, type Found, hotUntil, type KnownIds } from './entry-reader.js';
-import { encodeEnvelope, randomId, type TagId } from './envelope.js';
+import type { EntryReader, Found, KnownIds } from './entry-reader.js';
+import { randomId, type TagId } from './envelope.js';
 import type { Flight, Outcome } from './flight.js';
+import { type Lease, LEASE_MS, Leases } from './leases.js';
 import { type Loaded, runLoader } from './loader-run.js';
 import type { Entry } from './memory-tier.js';
+import { newEntry } from './new-entry.js';
 import { checkTagCount, checkTags, freshMs, type Policy } from './policy.js';
-import { compressValue, encodeValue, type EncodedValue } from './value.js';
+import { encodeValue, type EncodedValue } from './value.js';
 import type { Waiters } from './waiters.js';
 
-/** A holder that died is replaced after this; a living one renews at half of it. */
-const LEASE_MS = 2000;
 /** Without announcements waiters ask again this often, plus up to as much again at random. */
 const POLL_MS = 50;
 
@@ -38,13 +37,6 @@ interface Prepared {
   readonly loaded: Loaded;
 }
 
-interface Lease {
-  readonly slotKey: string;
-  readonly token: string;
-  /** Read before the load began. */
-  readonly ids: readonly TagId[];
-}
-
 type Redis = NonNullable<Backend['redis']>;
 
 /**
@@ -52,13 +44,15 @@ type Redis = NonNullable<Backend['redis']>;
  * with and with the ids read before it, so that whatever was invalidated meanwhile, anywhere, never comes back.
  */
 export class Loads {
-  readonly #held = new Set<() => Promise<void>>();
+  readonly leases: Leases;
 
   constructor(
     private readonly core: CacheCore,
     private readonly reader: EntryReader,
     private readonly waiters: Waiters,
-  ) {}
+  ) {
+    this.leases = new Leases(core);
+  }
 
   /** One attempt; `undefined` means that something happened meanwhile and the entry must be read again. */
   async attempt(request: LoadRequest, found: Found): Promise<Outcome | undefined> {
@@ -72,7 +66,7 @@ export class Loads {
     const token = randomId();
     const watch = this.waiters.watch(flight.key);
     try {
-      const acquired = await this.#acquire(redis, request, found, { slotKey, token });
+      const acquired = await this.leases.acquire(redis, request, found, { slotKey, token });
       switch (acquired.answer) {
         case 'granted':
           return await this.#loadUnderLease(redis, request, { slotKey, token, ids: acquired.ids });
@@ -105,8 +99,8 @@ export class Loads {
     const token = randomId();
     let ids: readonly TagId[];
     try {
-      ids = await this.#idsForLoad(request.tags, new Map(), false);
-      await redis.tier.seize(slotKey, { token, digest: digestOf(ids), leaseMs: LEASE_MS });
+      ids = await this.leases.idsFor(request.tags, new Map(), false);
+      await this.leases.seize(redis, { slotKey, token, ids });
     } catch (error) {
       if (!isUnanswered(error)) throw error;
       redis.tier.abort(slotKey, token, false).catch(ignore);
@@ -115,41 +109,8 @@ export class Loads {
     return this.#loadUnderLease(redis, request, { slotKey, token, ids });
   }
 
-  async #acquire(
-    redis: Redis,
-    request: LoadRequest,
-    found: Exclude<Found, { state: 'unavailable' }>,
-    lease: { slotKey: string; token: string },
-  ) {
-    try {
-      for (let idsAreFresh = request.isStrong; ; idsAreFresh = true) {
-        const ids = await this.#idsForLoad(request.tags, found.ids, idsAreFresh);
-        const asked = { token: lease.token, digest: digestOf(ids), leaseMs: LEASE_MS, idsAreFresh };
-        const acquired = await redis.tier.acquire(lease.slotKey, found.seenId, asked);
-        // The running load began with other ids: read ours again, and if they still differ the lease is ours.
-        if (acquired.answer !== 'ids') return { ...acquired, ids };
-      }
-    } catch (error) {
-      if (!isUnanswered(error)) throw error;
-      // The request may still be carried out later, and nobody would use that lease.
-      redis.tier.abort(lease.slotKey, lease.token, false).catch(ignore);
-      return { answer: 'unavailable' } as const;
-    }
-  }
-
-  async #idsForLoad(tags: readonly string[], known: KnownIds, isFresh: boolean): Promise<readonly TagId[]> {
-    const { tagTable, coherence } = this.core.backend;
-    const mayUseTable = !isFresh && coherence.isTrusted;
-    return Promise.all(
-      [...this.core.reservedTags, ...tags].map(async (tag) => {
-        const id = isFresh ? undefined : (known.get(tag) ?? (mayUseTable ? tagTable.known(tag) : undefined));
-        return { tag, id: id ?? (await tagTable.ensure(tag)) };
-      }),
-    );
-  }
-
   async #loadUnderLease(redis: Redis, request: LoadRequest, lease: Lease): Promise<Outcome> {
-    const stopRenewing = this.#keepLease(redis, lease, request.flight);
+    const stopRenewing = this.leases.keep(redis, lease, request.flight);
     // Awaited, so that the next load need not wait for this lease.
     const abort = (pass: boolean) => redis.tier.abort(lease.slotKey, lease.token, pass).catch(ignore);
     let prepared: Prepared;
@@ -180,7 +141,8 @@ export class Loads {
     const valueTags = this.#valueTags(prepared, request);
     const ids = await this.#withValueTags(request.flight, lease.ids, valueTags);
     if (ids === undefined) return { reason: 'unconfirmed-tags', valueTags } as const;
-    const { toBytes, entry, lifetimeMs } = this.record(
+    const { toBytes, entry, lifetimeMs } = newEntry(
+      this.core,
       prepared.encoded,
       prepared.value,
       ids,
@@ -189,54 +151,6 @@ export class Loads {
     );
     const isFilled = await redis.tier.fill(lease.slotKey, lease.token, toBytes(), lifetimeMs);
     return isFilled ? ({ reason: undefined, entry, valueTags } as const) : ({ reason: 'refused', valueTags } as const);
-  }
-
-  /** An entry that is fresh from now on, and its bytes for whoever stores it in Redis. */
-  record(
-    encoded: EncodedValue,
-    value: CachedValue,
-    ids: readonly TagId[],
-    times: { freshMs: number; loadMs: number },
-    policy: Policy,
-  ) {
-    const { serverClock, clock, maxTtlMs, coherence, tagTable } = this.core.backend;
-    const id = randomId();
-    const createdAtMs = serverClock.nowMs();
-    const lifetimeMs = Math.min(times.freshMs + policy.graceMs, maxTtlMs);
-    const [namespace, cache, ...tags] = ids as [TagId, TagId, ...TagId[]];
-    const toBytes = () =>
-      encodeEnvelope({
-        id,
-        createdAtMs,
-        freshUntilMs: createdAtMs + times.freshMs,
-        servableUntilMs: createdAtMs + lifetimeMs,
-        loadMs: times.loadMs,
-        namespaceId: namespace.id,
-        cacheId: cache.id,
-        tags,
-        softExpired: false,
-        negative: false,
-        codecName: policy.codec?.name ?? '',
-        value: compressValue(encoded, policy.compressAboveBytes),
-      });
-    const nowMs = clock.nowMs();
-    const entry: Entry = {
-      id,
-      value,
-      createdAtMs: nowMs,
-      freshUntilMs: nowMs + times.freshMs,
-      servableUntilMs: nowMs + lifetimeMs,
-      hotUntilMs: hotUntil(nowMs + times.freshMs, times.loadMs, policy, clock.random()),
-      // Only where this memory is the store itself is this entry kept there.
-      keptUntilMs: Infinity,
-      loadMs: times.loadMs,
-      ids,
-      trust: coherence.trust,
-      verifiedAtVersion: tagTable.version - 1,
-      isOutage: false,
-      bytes: value.bytes,
-    };
-    return { toBytes, entry, lifetimeMs };
   }
 
   /** Tags of the value that were not known before the load. */
@@ -316,14 +230,15 @@ export class Loads {
   /** Without Redis the memory of this process is the store; an invalidation meanwhile cut the flight. */
   async #loadIntoMemory(request: LoadRequest): Promise<Outcome> {
     const { flight, policy } = request;
-    const before = await this.#idsForLoad(request.tags, new Map(), false);
+    const before = await this.leases.idsFor(request.tags, new Map(), false);
     const prepared = await this.#prepare(request);
     if (prepared.freshMs === false || prepared.loaded.isSkipped) return this.#unstored(request, prepared, 'skipped');
     if (prepared.value.bytes > policy.maxValueBytes) return this.#unstored(request, prepared, 'too-large');
     const valueTags = this.#valueTags(prepared, request);
     const ids = await this.#withValueTags(flight, before, valueTags);
     if (flight.isCut || ids === undefined) return this.#unstored(request, prepared, 'refused', valueTags);
-    const { entry } = this.record(
+    const { entry } = newEntry(
+      this.core,
       prepared.encoded,
       prepared.value,
       ids,
@@ -351,33 +266,12 @@ export class Loads {
     this.#report(request, prepared.loadMs, false);
     const times = { freshMs: prepared.freshMs === false ? 0 : prepared.freshMs, loadMs: prepared.loadMs };
     const none = this.core.reservedTags.map((tag) => ({ tag, id: NO_ID }));
-    const { entry } = this.record(prepared.encoded, prepared.value, none, times, request.policy);
+    const { entry } = newEntry(this.core, prepared.encoded, prepared.value, none, times, request.policy);
     return { entry: { ...entry, id: '' }, source: 'loader', isStored: false, valueTags };
   }
 
   #report(request: LoadRequest, durationMs: number, stored: boolean): void {
     this.core.backend.events.emit('load', { cache: this.core.name, key: request.flight.key, durationMs, stored });
-  }
-
-  /** Gives up every lease this process holds, so that others need not wait for loads that will never be stored. */
-  async abortAll(): Promise<void> {
-    await Promise.all([...this.#held].map((abort) => abort()));
-  }
-
-  #keepLease(redis: Redis, { slotKey, token }: Lease, flight: Flight): () => void {
-    const abort = (): Promise<void> => redis.tier.abort(slotKey, token, false).catch(ignore);
-    this.#held.add(abort);
-    const timer = setInterval(() => {
-      // A load nobody waits for must not block its key: others may take the lease, and its fill is refused then.
-      if (flight.isAbandoned) return;
-      // A lease that cannot be renewed runs out, with the same effect.
-      redis.tier.renew(slotKey, token, LEASE_MS).catch(ignore);
-    }, LEASE_MS / 2);
-    timer.unref();
-    return () => {
-      clearInterval(timer);
-      this.#held.delete(abort);
-    };
   }
 
   /** An invalidation of the key, or of a tag it will have, still waits for Redis: nothing there may be believed. */
@@ -400,12 +294,6 @@ export function staleOutcome(entry: Entry, staleness: Outcome['staleness']): Out
 
 /** Stands for the ids of an entry that is not stored; no real id looks like it. */
 const NO_ID = '------------';
-
-function digestOf(ids: readonly TagId[]): string {
-  const hash = createHash('sha1');
-  for (const { tag, id } of ids) hash.update(`${tag}=${id};`);
-  return hash.digest('base64url');
-}
 
 function clamp(value: number, least: number, most: number): number {
   return Math.min(Math.max(value, least), most);

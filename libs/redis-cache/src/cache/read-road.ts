@@ -48,10 +48,6 @@ export class ReadRoad implements CoherentCache {
     this.#loads = new Loads(core, this.#reader, this.#waiters);
   }
 
-  get loads(): Loads {
-    return this.#loads;
-  }
-
   /** The copy in memory that answers at once, if there is one. This is the hot path: no promise, no allocation. */
   hot(key: string): Entry | undefined {
     const entry = this.core.memory?.get(key);
@@ -152,7 +148,7 @@ export class ReadRoad implements CoherentCache {
   }
 
   abortLoads(): Promise<void> {
-    return this.#loads.abortAll();
+    return this.#loads.leases.abortAll();
   }
 
   #mayAnswer(entry: Entry, nowMs: number): boolean {

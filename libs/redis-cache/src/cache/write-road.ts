@@ -5,6 +5,7 @@ import { type Backend, type CacheCore, isRedisFailure } from './backend.js';
 import { CachedValue } from './cached-value.js';
 import { deferred } from './deferred-evictions.js';
 import type { InvalidateOptions } from './entry-options.js';
+import { newEntry } from './new-entry.js';
 import { freshMs, type Policy } from './policy.js';
 import type { ReadRequest, ReadRoad } from './read-road.js';
 import { encodeValue } from './value.js';
@@ -77,7 +78,7 @@ export class WriteRoad {
 
   /** Stores a value as fresh from now on and cancels running loads. `queued`: not stored, and the old value goes. */
   async set(key: string, value: unknown, policy: Policy, tags: readonly string[]): Promise<WriteStatus> {
-    const { core, reads } = this;
+    const { core } = this;
     const { backend } = core;
     const { redis, serverClock, clock, events } = backend;
     const limits = { maxTtlMs: backend.maxTtlMs, nowMs: Date.now(), random: clock.random() };
@@ -101,7 +102,7 @@ export class WriteRoad {
             const ids = await Promise.all(
               [...core.reservedTags, ...tags].map(async (tag) => ({ tag, id: await backend.tagTable.ensure(tag) })),
             );
-            const stored = reads.loads.record(encoded, cached, ids, { freshMs: lifetimeMs, loadMs: 0 }, policy);
+            const stored = newEntry(core, encoded, cached, ids, { freshMs: lifetimeMs, loadMs: 0 }, policy);
             if (redis === undefined) {
               invalidation.forget();
               if (policy.usesMemory) core.memory?.set(key, stored.entry);

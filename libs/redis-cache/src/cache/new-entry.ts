@@ -1,0 +1,62 @@
+import type { CacheCore } from './backend.js';
+import type { CachedValue } from './cached-value.js';
+import { hotUntil } from './entry-reader.js';
+import { encodeEnvelope, randomId, type TagId } from './envelope.js';
+import type { Entry } from './memory-tier.js';
+import type { Policy } from './policy.js';
+import { compressValue, type EncodedValue } from './value.js';
+
+export interface NewEntry {
+  readonly entry: Entry;
+  readonly toBytes: () => Buffer;
+  readonly lifetimeMs: number;
+}
+
+/** An entry that is fresh from now on, and its bytes for whoever stores it in Redis. */
+export function newEntry(
+  core: CacheCore,
+  encoded: EncodedValue,
+  value: CachedValue,
+  ids: readonly TagId[],
+  times: { freshMs: number; loadMs: number },
+  policy: Policy,
+): NewEntry {
+  const { serverClock, clock, maxTtlMs, coherence, tagTable } = core.backend;
+  const id = randomId();
+  const createdAtMs = serverClock.nowMs();
+  const lifetimeMs = Math.min(times.freshMs + policy.graceMs, maxTtlMs);
+  const [namespace, cache, ...tags] = ids as [TagId, TagId, ...TagId[]];
+  const toBytes = () =>
+    encodeEnvelope({
+      id,
+      createdAtMs,
+      freshUntilMs: createdAtMs + times.freshMs,
+      servableUntilMs: createdAtMs + lifetimeMs,
+      loadMs: times.loadMs,
+      namespaceId: namespace.id,
+      cacheId: cache.id,
+      tags,
+      softExpired: false,
+      negative: value.isNegative,
+      codecName: policy.codec?.name ?? '',
+      value: compressValue(encoded, policy.compressAboveBytes),
+    });
+  const nowMs = clock.nowMs();
+  const entry: Entry = {
+    id,
+    value,
+    createdAtMs: nowMs,
+    freshUntilMs: nowMs + times.freshMs,
+    servableUntilMs: nowMs + lifetimeMs,
+    hotUntilMs: hotUntil(nowMs + times.freshMs, times.loadMs, policy, clock.random()),
+    // Only where this memory is the store itself is this entry kept there.
+    keptUntilMs: Infinity,
+    loadMs: times.loadMs,
+    ids,
+    trust: coherence.trust,
+    verifiedAtVersion: tagTable.version - 1,
+    isOutage: false,
+    bytes: value.bytes,
+  };
+  return { toBytes, entry, lifetimeMs };
+}
