@@ -282,6 +282,20 @@ class ControlledController {
   }
 }
 
+@Controller('unbound')
+class UnboundController {
+  @Get('plain')
+  plain() {
+    return { run: run('plain') };
+  }
+
+  @Get('opted-in')
+  @HttpCache({ ttl: '1m' })
+  optedIn() {
+    return { run: run('optedIn') };
+  }
+}
+
 describe.each([
   ['Express', () => new ExpressAdapter()],
   ['Fastify', () => new FastifyAdapter()],
@@ -301,7 +315,7 @@ describe.each([
     };
     const testing = await Test.createTestingModule({
       imports: [cache],
-      controllers: [ProbeController, ControlledController],
+      controllers: [ProbeController, ControlledController, UnboundController],
       providers,
     }).compile();
     const app = testing.createNestApplication(createAdapter(), { logger: ['error'] });
@@ -522,13 +536,32 @@ describe.each([
     });
   });
 
+  it('caches a route it is bound to, whether or not the route has options', async () => {
+    const app = await startApp();
+    const first = await get(app, '/plain');
+    const second = await get(app, '/plain');
+    expect(second.body).toEqual(first.body);
+    expect(second.headers['cache-status']).toMatch(/^rcache; hit/);
+    expect((await get(app, '/plain').set('If-None-Match', String(first.headers['etag']))).status).toBe(304);
+    expect(runs).toEqual({ plain: 1 });
+  });
+
+  it('bound globally caches only routes with @HttpCache', async () => {
+    const app = await startApp({ providers: [{ provide: APP_INTERCEPTOR, useClass: HttpCacheInterceptor }] });
+    for (const path of ['/unbound/plain', '/unbound/opted-in']) {
+      await get(app, path);
+      await get(app, path);
+    }
+    expect(runs).toEqual({ plain: 2, optedIn: 1 });
+  });
+
   describe('what is never stored', () => {
     let app: INestApplication;
     beforeEach(async () => {
       app = await startApp();
     });
 
-    it.each(['plain', 'secret', 'varied', 'accepted', 'file', 'raw', 'failing', 'events', 'mistagged', 'careless'])(
+    it.each(['secret', 'varied', 'accepted', 'file', 'raw', 'failing', 'events', 'mistagged', 'careless'])(
       '%s',
       async (name) => {
         const first = await get(app, `/${name}`).buffer(true).responseType('blob');

@@ -3,7 +3,7 @@ import type { ApplicationConfig, ExternalContextCreator } from '@nestjs/core';
 import { HTTP_CACHE_METADATA, type HttpCacheMetadata, type HttpCacheOptions } from './http-cache.decorator.js';
 import { STORED_HEADERS, type StoragePolicy } from './stored-response.js';
 
-/** A route with `@HttpCache`, as the interceptor works with it. */
+/** A route to be cached, as the interceptor works with it. */
 export interface CachedRoute extends StoragePolicy {
   /** `ProductsController.list` */
   readonly name: string;
@@ -46,7 +46,7 @@ export class CachedRoutes {
   }
 
   #describe(controller: Type, handler: object): CachedRoute | undefined {
-    const options = optionsOf(controller, handler);
+    const options = this.#optionsOf(controller, handler);
     if (options === undefined || ANSWERS_THEMSELVES.some((name) => read(name, handler) !== undefined)) return undefined;
     const outermost = this.#interceptorsOf(controller, handler)[0];
     return {
@@ -58,6 +58,22 @@ export class CachedRoutes {
       vary: lowerCase(options.vary),
       storedHeaders: [...STORED_HEADERS, ...lowerCase(options.headers)],
     };
+  }
+
+  /** Binding the interceptor to a controller or a route opts it in, as `@HttpCache` does; binding it globally does not. */
+  #optionsOf(controller: Type, handler: object): HttpCacheOptions<unknown> | undefined {
+    const [ofController, ofHandler] = [controller, handler].map(
+      (target) => read(HTTP_CACHE_METADATA, target) as HttpCacheMetadata | undefined,
+    );
+    const nearest = ofHandler ?? ofController;
+    if (nearest === false || (nearest === undefined && !this.#isBound(controller, handler))) return undefined;
+    return { ...(ofController || {}), ...ofHandler } as HttpCacheOptions<unknown>;
+  }
+
+  #isBound(controller: Type, handler: object): boolean {
+    return [controller, handler].some((target) =>
+      ((read(INTERCEPTORS, target) ?? []) as Interceptor[]).some(this.isCache),
+    );
   }
 
   /** In the order in which Nest runs them: the first sees the answer last. */
@@ -73,14 +89,6 @@ export class CachedRoutes {
       ...((read(INTERCEPTORS, handler) ?? []) as Interceptor[]),
     ];
   }
-}
-
-function optionsOf(controller: object, handler: object): HttpCacheOptions<unknown> | undefined {
-  const [ofController, ofHandler] = [controller, handler].map(
-    (target) => read(HTTP_CACHE_METADATA, target) as HttpCacheMetadata | undefined,
-  );
-  if (ofHandler === false || (ofHandler === undefined && !ofController)) return undefined;
-  return { ...(ofController || {}), ...ofHandler } as HttpCacheOptions<unknown>;
 }
 
 function read(name: string, target: object): unknown {

@@ -32,8 +32,8 @@ type Stored = StoredResponse | undefined;
 const handled = new WeakSet<HttpRequest>();
 
 /**
- * Caches the responses of routes with `@HttpCache`; all others, and everything that is not HTTP, pass untouched. When
- * the cache fails, the handler runs and answers.
+ * Caches the responses of the controllers and routes it is bound to, and, bound globally, of those with `@HttpCache`; all
+ * others, and everything that is not HTTP, pass untouched. When the cache fails, the handler runs and answers.
  *
  * Bind it first (globally, or as the first of `@UseInterceptors`): it then stores and sends exact bytes, with `ETag` and
  * 304. Interceptors outside it get plain values to work on instead, and answers that are not plain data are not stored.
