@@ -29,6 +29,8 @@ const config: Config = {
   ],
   // A worker that has loaded Nest holds about 500 MB; two keep a small machine responsive.
   maxWorkers: 2,
+  // Tests wait for conditions, which on a busy machine take their time.
+  testTimeout: 15_000,
   coverageProvider: 'v8',
   collectCoverageFrom: ['libs/redis-cache/src/**/*.ts', '!**/*.spec.ts', '!**/index.ts'],
   coverageThreshold: { global: { lines: 90 } },

@@ -20,7 +20,7 @@ const TIERS = [
 describe('a value past its ttl, within its grace', () => {
   it('comes to be by itself when its ttl passes, and goes when its grace has passed', async () => {
     const { defaultCache: cache } = await startEngine();
-    await cache.set('k', 'old', { ttl: 30, grace: 60 });
+    await cache.set('k', 'old', { ttl: 50, grace: 1000 });
     await eventually(async () => expect(await cache.lookup('k')).toMatchObject({ isHit: true, isStale: true }));
     await eventually(async () => expect(await cache.lookup('k')).toMatchObject({ isHit: false }));
   });
