@@ -1,7 +1,10 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Clock } from '../time.js';
 
-/** A connection whose oldest reply is owed for this long blocks what stands behind it, so another one may open. */
+/**
+ * A connection that gave no reply for this long, besides the round trip, blocks what stands behind it, so another one may
+ * open. At 1 ms timers alone open connections that help nobody (bench/pool.mjs).
+ */
 const PRESSURE_MS = 5;
 /** An extra connection nobody used for this long is closed. */
 const IDLE_MS = 30_000;
@@ -9,7 +12,7 @@ const IDLE_MS = 30_000;
 interface Member {
   client: Redis;
   owed: number;
-  /** When the oldest unanswered operation was sent; meaningless while nothing is owed. */
+  /** When it last gave a reply, or was asked after it owed none; meaningless while nothing is owed. */
   busySinceMs: number;
   idleSinceMs: number;
 }
@@ -20,6 +23,9 @@ interface Member {
  */
 export class DataPool {
   readonly #members: Member[] = [];
+  /** The quickest reply so far: what the way to Redis and back takes, which more connections cannot shorten. */
+  #roundTripMs = Infinity;
+  #isLookingAgain = false;
   #closed = false;
 
   constructor(
@@ -40,10 +46,13 @@ export class DataPool {
 
   async use<T>(operation: (client: Redis) => Promise<T>): Promise<T> {
     const member = this.#pick();
-    if (member.owed === 0) member.busySinceMs = this.clock.nowMs();
+    const sentAtMs = this.clock.nowMs();
+    if (member.owed === 0) member.busySinceMs = sentAtMs;
     member.owed += 1;
     try {
-      return await operation(member.client);
+      const reply = await operation(member.client);
+      this.#roundTripMs = Math.min(this.#roundTripMs, this.clock.nowMs() - sentAtMs);
+      return reply;
     } finally {
       member.owed -= 1;
       member.busySinceMs = member.idleSinceMs = this.clock.nowMs();
@@ -60,20 +69,36 @@ export class DataPool {
     if (primary.owed === 0 && this.#members.length === 1) return primary;
     const nowMs = this.clock.nowMs();
     let best = primary;
-    let blocked = true;
     for (const member of this.#members) {
-      if (member.client.status !== 'ready') continue;
-      if (member.owed < best.owed) best = member;
-      if (member.owed === 0 || nowMs - member.busySinceMs < PRESSURE_MS) blocked = false;
+      if (member.client.status === 'ready' && member.owed < best.owed) best = member;
     }
-    if (blocked) this.#grow();
+    if (this.#isBlocked(nowMs)) this.#lookAgain();
     else this.#shrink(nowMs);
     return best;
   }
 
+  #isBlocked(nowMs: number): boolean {
+    const sinceMs = nowMs - PRESSURE_MS - this.#roundTripMs;
+    return this.#members.every(
+      ({ client, owed, busySinceMs }) => client.status !== 'ready' || (owed > 0 && busySinceMs <= sinceMs),
+    );
+  }
+
+  /** Grows if replies are missing even after the sockets were read: a process that was busy finds its replies there. */
+  #lookAgain(): void {
+    if (this.#isLookingAgain || this.#members.length >= this.maxConnections) return;
+    this.#isLookingAgain = true;
+    const look = (): void => {
+      this.#isLookingAgain = false;
+      if (this.#isBlocked(this.clock.nowMs())) this.#grow();
+    };
+    // The first may run before the sockets are polled again, the second comes after that.
+    setImmediate(() => setImmediate(look));
+  }
+
   #grow(): void {
     const opening = this.#members.some(({ client }) => client.status !== 'ready');
-    if (opening || this.#closed || this.#members.length >= this.maxConnections) return;
+    if (opening || this.#closed) return;
     const member = this.#newMember();
     this.#members.push(member);
     member.client.on('close', () => {
