@@ -35,6 +35,6 @@ function openApi() {
     .setTitle('ComplyDesk')
     .setDescription('Log in first: the session cookie is sent along from then on.')
     .addCookieAuth(SESSION_COOKIE)
-    .addBearerAuth()
+    .addBearerAuth({ type: 'http', bearerFormat: 'opaque' })
     .build();
 }
