@@ -106,7 +106,7 @@ describe('the options of the module', () => {
     [{ connections: [] }, 'connections is an array'],
     [{ caches: { users: '1h' } }, 'caches is an object'],
     [{ maxTtl: '1h', defaults: { ttl: '2h' } }, 'defaults: ttl is 7200000 ms'],
-    [{ l1: true }, 'l1 is true'],
+    [{ l1: 1 }, 'l1 is 1'],
     [null, 'They are null'],
   ])('%j is refused', (options, beginning) => {
     const problems = problemsOf(options);
