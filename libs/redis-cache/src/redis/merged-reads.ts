@@ -3,6 +3,8 @@ import type { RedisConnection } from './redis-connection.js';
 
 /** Keys of one MGET; a longer one would hold up the server and the replies behind it. */
 const MAX_KEYS = 128;
+/** Further reads wait, and merge, until one of these is answered: their time to answer does not run meanwhile. */
+const MAX_OUTSTANDING = 8;
 
 interface PendingRead {
   key: string;
@@ -11,11 +13,13 @@ interface PendingRead {
 }
 
 /**
- * Sends the GETs of one turn of the event loop as one MGET: most of what a read costs in ioredis is the command object
+ * Sends the GETs of one turn of the event loop as one MGET, or a few: most of what a read costs in ioredis is the command object
  * and its promise, not the bytes.
  */
 export class MergedReads {
-  #pending: PendingRead[] = [];
+  readonly #pending: PendingRead[] = [];
+  #outstanding = 0;
+  #isScheduled = false;
 
   constructor(private readonly connection: RedisConnection) {}
 
@@ -26,26 +30,32 @@ export class MergedReads {
         return;
       }
       this.#pending.push({ key, resolve, reject });
-      if (this.#pending.length === 1)
-        process.nextTick(() => {
-          this.#flush();
-        });
-      else if (this.#pending.length === MAX_KEYS) this.#flush();
+      if (this.#isScheduled) return;
+      this.#isScheduled = true;
+      process.nextTick(() => {
+        this.#isScheduled = false;
+        this.#flush();
+      });
     });
   }
 
   #flush(): void {
-    const reads = this.#pending;
-    if (reads.length === 0) return;
-    this.#pending = [];
-    this.#send(reads).then(
-      (values) => {
-        for (let i = 0; i < reads.length; i++) (reads[i] as PendingRead).resolve(values[i] ?? null);
-      },
-      (error: unknown) => {
-        for (const read of reads) read.reject(error);
-      },
-    );
+    while (this.#pending.length > 0 && this.#outstanding < MAX_OUTSTANDING) {
+      void this.#answer(this.#pending.splice(0, MAX_KEYS));
+    }
+  }
+
+  async #answer(reads: readonly PendingRead[]): Promise<void> {
+    this.#outstanding += 1;
+    try {
+      const values = await this.#send(reads);
+      for (const [index, { resolve }] of reads.entries()) resolve(values[index] ?? null);
+    } catch (error) {
+      for (const { reject } of reads) reject(error);
+    } finally {
+      this.#outstanding -= 1;
+      this.#flush();
+    }
   }
 
   #send(reads: readonly PendingRead[]): Promise<(Buffer | null)[]> {

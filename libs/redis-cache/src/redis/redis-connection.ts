@@ -26,7 +26,7 @@ export type RecoveryStep = (server: ServerIdentity) => Promise<void>;
 
 const PROBE_INTERVAL_MS = 250;
 /** Operations beyond these wait for a place: the deadline of one that is sent is not spent behind thousands of others. */
-const MAX_IN_FLIGHT = 512;
+const MAX_IN_FLIGHT = 128;
 /** More waiting operations than this mean Redis is not keeping up: further ones are refused at once. */
 const MAX_WAITING = 10_000;
 
