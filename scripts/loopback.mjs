@@ -19,6 +19,21 @@ export async function freePort() {
 }
 
 /**
+ * Whether somebody listens on a port of the loopback interface, however busy.
+ * @param {number} port
+ * @returns {Promise<boolean>}
+ */
+export function isListening(port) {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+/**
  * The first bytes a server on the loopback interface answers to a request; undefined when there is no server, or it
  * closes without an answer.
  * @param {number} port

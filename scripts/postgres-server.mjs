@@ -1,12 +1,12 @@
 // @ts-check
 import { execFile } from 'node:child_process';
-import { chown, mkdir, readdir } from 'node:fs/promises';
+import { chown, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { findProgram } from './find-program.mjs';
 import { startGuarded } from './guarded-process.mjs';
-import { askLoopback, freePort, untilReady } from './loopback.mjs';
+import { askLoopback, freePort, isListening, untilReady } from './loopback.mjs';
 
 const run = promisify(execFile);
 
@@ -30,7 +30,7 @@ const MAX_CONNECTIONS = 100;
  *
  * @param {object} [options]
  * @param {string} [options.dataDir] where PGlite keeps its data, because its first start is slow; in memory by default.
- *   One server at a time may use it. An installed PostgreSQL always starts empty.
+ *   One server at a time may use it: a second is refused. An installed PostgreSQL always starts empty.
  * @returns {Promise<PostgresServer>}
  * @throws {Error} with the server's log when it does not start
  */
@@ -100,6 +100,7 @@ async function startInstalled(port, binFolder) {
 async function startPglite(port, dataDir) {
   const entry = createRequire(import.meta.url).resolve('@electric-sql/pglite-socket');
   const script = join(dirname(entry), 'scripts', 'server.js');
+  if (dataDir) await refuseSecondServer(dataDir);
   const server = await startGuarded({
     name: 'rcache-pglite',
     command: () => [
@@ -112,7 +113,24 @@ async function startPglite(port, dataDir) {
     endSignal: 'TERM',
     prepare: async () => void (dataDir && (await mkdir(dataDir, { recursive: true }))),
   });
+  if (dataDir) await writeFile(portFile(dataDir), String(port));
   return whenReady('pglite', server, port);
+}
+
+const portFile = (/** @type {string} */ dataDir) => `${dataDir}.port`;
+
+/**
+ * PGlite does not lock its folder, and two servers would ruin what is in it. Who listens on the port of the last one is
+ * still that one, all but surely; its process id may well be somebody else's by now.
+ * @param {string} dataDir
+ */
+async function refuseSecondServer(dataDir) {
+  const port = Number.parseInt(await readFile(portFile(dataDir), 'utf8').catch(() => ''), 10);
+  if (!port || !(await isListening(port))) return;
+  throw new Error(
+    `The embedded PostgreSQL (PGlite) of another demo, on port ${port}, uses ${dataDir}, and only one may. ` +
+      'End that demo first, or install PostgreSQL, or set DATABASE_URL.',
+  );
 }
 
 /**
