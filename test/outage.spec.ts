@@ -16,6 +16,7 @@ const SLACK_MS = 2000;
 
 let server: RedisServer;
 let namespace: string;
+const folders: string[] = [];
 
 beforeEach(async () => {
   server = await startRedis();
@@ -24,6 +25,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await server.resume().catch(() => undefined);
   await server.stop();
+  for (const folder of folders.splice(0)) await rm(folder, { recursive: true });
 });
 
 const rejections: unknown[] = [];
@@ -248,6 +250,7 @@ describe('an outage never brings old data back', () => {
 
   it('repeats the invalidations of the last minute when Redis came back as another server', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'rcache-snapshot-'));
+    folders.push(folder);
     const { port } = server;
     await server.stop();
     server = await startRedis({ port, args: ['--dir', folder] });
@@ -267,7 +270,6 @@ describe('an outage never brings old data back', () => {
     await connected(engine);
     expect(await engine.defaultCache.get('key')).toBeUndefined();
     expect(await engine.defaultCache.get('tagged')).toBeUndefined();
-    await rm(folder, { recursive: true });
   });
 
   it('collapses a queue beyond its bound into one invalidation of the namespace', async () => {
