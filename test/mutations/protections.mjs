@@ -62,6 +62,22 @@ export const protections = [
     test: 'overtakes the read of a tag id',
   },
   {
+    removes: 'that a tag invalidation overtakes every read',
+    file: 'cache/read-road.ts',
+    find: '    this.#reader.overtakeAll();\n    for (const flights of this.#airborne.values()) {\n      for (const [flight, tags] of flights) {',
+    replace: '    for (const flights of this.#airborne.values()) {\n      for (const [flight, tags] of flights) {',
+    spec: 'read-your-invalidation',
+    test: 'by a get that',
+  },
+  {
+    removes: 'that a late joiner enters again',
+    file: 'cache/read-road.ts',
+    find: 'seenWhenJoined > 0 && flight.hasMarkerBefore(seenWhenJoined, tagsOf(outcome))',
+    replace: 'false',
+    spec: 'read-your-invalidation',
+    test: 'by a getOrSet that',
+  },
+  {
     removes: 'the end of trust',
     file: 'cache/read-road.ts',
     find: 'if (nowMs >= entry.trust.untilMs) return false;',

@@ -88,8 +88,8 @@ export class ReadRoad implements CoherentCache {
       if (running !== undefined) request.onWait?.();
       const seenWhenJoined = flight.markersSeen;
       const outcome = await flight.join(policy);
-      const { valueTags } = outcome;
-      const isOld = valueTags !== undefined && seenWhenJoined > 0 && flight.hasMarkerBefore(seenWhenJoined, valueTags);
+      // Whoever came after one of the entry's tags was invalidated must not get what was read or loaded before.
+      const isOld = seenWhenJoined > 0 && flight.hasMarkerBefore(seenWhenJoined, tagsOf(outcome));
       const source = outcome.source === 'l2' ? this.core.storeTier : outcome.source;
       if (!isOld) return { ...outcome, source, isShared: running !== undefined };
     }
@@ -126,7 +126,8 @@ export class ReadRoad implements CoherentCache {
 
   tagInvalidated(tag: string): void {
     this.core.memory?.deleteOutageEntries(tag);
-    if (this.core.reservedTags.includes(tag)) this.#reader.overtakeAll();
+    // Which tags an entry has is known only when it has been read, so every read is overtaken.
+    this.#reader.overtakeAll();
     for (const flights of this.#airborne.values()) {
       for (const [flight, tags] of flights) {
         flight.noteMarker(tag);
@@ -306,4 +307,8 @@ export class ReadRoad implements CoherentCache {
     const flights = flight.isRefresh ? this.#refreshes : this.#flights;
     if (flights.get(flight.key) === flight) flights.delete(flight.key);
   }
+}
+
+function tagsOf({ entry, valueTags = [] }: Outcome): string[] {
+  return [...entry.ids.map(({ tag }) => tag), ...valueTags];
 }

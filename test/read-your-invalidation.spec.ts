@@ -1,0 +1,55 @@
+import type { CacheService } from '../libs/redis-cache/src/cache/cache.service.js';
+import type { CacheEngine } from '../libs/redis-cache/src/cache/engine.js';
+import type { RedisConnection } from '../libs/redis-cache/src/redis/redis-connection.js';
+import { startFleet } from './support/engines.js';
+import { eventually } from './support/eventually.js';
+
+/** Promise 1, from the side of the process that invalidates: what it asks for afterwards never joins an older answer. */
+describe('a process that has invalidated a tag', () => {
+  const READS: Record<string, (cache: CacheService) => Promise<unknown>> = {
+    get: (cache) => cache.get('k'),
+    getOrSet: (cache) => cache.getOrSet('k', () => 'new'),
+  };
+  for (const [name, read] of Object.entries(READS)) {
+    it(`is not answered by a ${name} that had read the old id before`, async () => {
+      const [engine, other] = (await startFleet(2)) as [CacheEngine, CacheEngine];
+      // Until the fill has been announced: it would part the reads below for another reason.
+      await eventually(async () => {
+        const { source } = await other.defaultCache.resolve('k', () => 'old', { tags: ['t'] });
+        return source === 'l1';
+      });
+      await engine.connection()?.ping();
+      // The entry comes, then the id of its tag is asked for; that reply is held up on its way to us.
+      const held = holdReply(engine.connection() as RedisConnection, 2);
+      const before = read(engine.defaultCache);
+      await eventually(() => held.isHeld());
+      await engine.defaultCache.invalidateTags(['t']);
+      const after = read(engine.defaultCache);
+      await new Promise(setImmediate);
+      held.release();
+      expect(await before).toBe('old');
+      expect(await after).not.toBe('old');
+    });
+  }
+});
+
+/** Holds up the reply of the n-th merged read from now on, after Redis has given it. */
+function holdReply(connection: RedisConnection, nth: number): { isHeld: () => boolean; release: () => void } {
+  let isHeld = false;
+  let count = 0;
+  let release = (): void => undefined;
+  const gate = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const execute = connection.execute.bind(connection);
+  connection.execute = async (lane, command, operation) => {
+    const isTheOne = command === 'MGET' && ++count === nth;
+    const reply = await execute(lane, command, operation);
+    if (isTheOne) {
+      isHeld = true;
+      await gate;
+    }
+    return reply;
+  };
+  return { isHeld: () => isHeld, release: () => release() };
+}
