@@ -53,9 +53,24 @@ export class EntryReader {
     return read.promise;
   }
 
-  /** Judges an entry that came with another reply. */
-  judge(raw: Buffer, policy: Policy, ids: KnownIds, isStrong: boolean): Promise<Found> {
-    return this.#judge(raw, policy, ids, isStrong);
+  /** Whether an entry may be used, wherever it was read. `ids` are those read for this call. */
+  async judge(raw: Buffer, policy: Policy, ids: KnownIds, isStrong: boolean): Promise<Found> {
+    const envelope = decodeEnvelope(raw);
+    if (envelope === undefined || envelope.codecName !== (policy.codec?.name ?? '')) return none('corrupt', raw, ids);
+    const recorded = this.#recordedIds(envelope);
+    const version = this.core.backend.tagTable.version;
+    if (!this.#allKnown(recorded, ids) && !(await this.#areCurrent(recorded, ids, isStrong))) {
+      return none('invalidated', raw, ids);
+    }
+    if (recorded.some(({ tag }) => this.core.backend.redis?.journal.covers('tag', tag)))
+      return none('invalidated', raw, ids);
+    const { serverClock } = this.core.backend;
+    const nowMs = serverClock.nowMs();
+    if (nowMs >= envelope.servableUntilMs || isExpiredWithoutGrace(envelope)) return none('expired', raw, ids);
+    const entry = this.#entry(envelope, recorded, version, policy);
+    if (entry === undefined) return none('corrupt', raw, ids);
+    const isFresh = !envelope.softExpired && nowMs < envelope.freshUntilMs;
+    return { state: isFresh ? 'fresh' : 'stale', entry, seenId: idBytes(raw), ids };
   }
 
   overtake(key: string): void {
@@ -115,31 +130,12 @@ export class EntryReader {
   ): Promise<Found> {
     if (this.core.backend.redis?.journal.covers('entry', slotKey) === true) return none('invalidated', raw, ids);
     if (raw === null) return none('absent', raw, ids);
-    const found = await this.#judge(raw, policy, ids, isStrong);
+    const found = await this.judge(raw, policy, ids, isStrong);
     if (found.state === 'none' && found.reason === 'corrupt') {
       this.core.stats.corrupt += 1;
       this.core.backend.events.emit('corrupt', { cache: this.core.name, key });
     }
     return found;
-  }
-
-  async #judge(raw: Buffer, policy: Policy, ids: KnownIds, isStrong: boolean): Promise<Found> {
-    const envelope = decodeEnvelope(raw);
-    if (envelope === undefined || envelope.codecName !== (policy.codec?.name ?? '')) return none('corrupt', raw, ids);
-    const recorded = this.#recordedIds(envelope);
-    const version = this.core.backend.tagTable.version;
-    if (!this.#allKnown(recorded, ids) && !(await this.#areCurrent(recorded, ids, isStrong))) {
-      return none('invalidated', raw, ids);
-    }
-    if (recorded.some(({ tag }) => this.core.backend.redis?.journal.covers('tag', tag)))
-      return none('invalidated', raw, ids);
-    const { serverClock } = this.core.backend;
-    const nowMs = serverClock.nowMs();
-    if (nowMs >= envelope.servableUntilMs || isExpiredWithoutGrace(envelope)) return none('expired', raw, ids);
-    const entry = this.#entry(envelope, recorded, version, policy);
-    if (entry === undefined) return none('corrupt', raw, ids);
-    const isFresh = !envelope.softExpired && nowMs < envelope.freshUntilMs;
-    return { state: isFresh ? 'fresh' : 'stale', entry, seenId: idBytes(raw), ids };
   }
 
   #readMemory(key: string): Found {
