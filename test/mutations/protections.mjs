@@ -54,14 +54,6 @@ export const protections = [
     test: 'overtakes a read keeps',
   },
   {
-    removes: 'the mark an announcement of an unknown tag leaves',
-    file: 'cache/tag-table.ts',
-    find: '    this.#ids.delete(tag);\n    this.version += 1;\n',
-    replace: '    if (this.#ids.delete(tag)) this.version += 1;\n',
-    spec: 'bounded-staleness',
-    test: 'overtakes the read of a tag id',
-  },
-  {
     removes: 'that a tag invalidation overtakes every read',
     file: 'cache/read-road.ts',
     find: '    this.#reader.overtakeAll();\n    for (const flights of this.#airborne.values()) {\n      for (const [flight, tags] of flights) {',
