@@ -23,6 +23,7 @@ const PORT_ATTEMPTS = 3;
  * @property {number} port
  * @property {string} url `redis://127.0.0.1:<port>`
  * @property {number} pid
+ * @property {() => boolean} isRunning a paused server runs
  * @property {() => Promise<void>} stop ends the server and waits until it is gone; harmless when it is gone already
  * @property {(signal?: NodeJS.Signals) => Promise<void>} kill sends a signal that ends the server, SIGKILL by default,
  *   and waits until it is gone; `startRedis({ port })` may then start its successor
@@ -103,6 +104,7 @@ async function startOn(port, args, source) {
     port,
     url: `redis://127.0.0.1:${port}`,
     pid: server.pid,
+    isRunning: server.isRunning,
     stop: server.stop,
     kill: async (name = 'SIGKILL') => {
       await signal(name);

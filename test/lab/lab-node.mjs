@@ -1,0 +1,107 @@
+// @ts-check
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { startRedis } from '../../scripts/redis-server.mjs';
+import { startFaultProxy } from './fault-proxy.mjs';
+import { labPort } from './lab-port.mjs';
+
+/**
+ * A Redis data server behind a proxy. It comes back on the same port, behind the same proxy, with the same arguments; its
+ * data only from a folder that is kept.
+ */
+export class LabNode {
+  /** @type {import('../../scripts/redis-server.mjs').RedisServer | undefined} */
+  #server;
+  /** @type {Redis | undefined} */
+  #client;
+
+  /**
+   * @param {object} own
+   * @param {number} own.port
+   * @param {import('./fault-proxy.mjs').FaultProxy} own.proxy
+   * @param {string} own.folder
+   * @param {string[]} own.args
+   * @param {boolean} own.isPersistent whether a snapshot or append-only file outlives the server
+   */
+  constructor({ port, proxy, folder, args, isPersistent }) {
+    this.port = port;
+    this.proxy = proxy;
+    this.folder = folder;
+    this.args = args;
+    this.isPersistent = isPersistent;
+    /** Past the proxy. */
+    this.url = `redis://127.0.0.1:${port}`;
+  }
+
+  /** Of the lab, past the proxy. Connects with its first command, and again after a restart. */
+  get client() {
+    this.#client ??= new Redis(this.port, '127.0.0.1', {
+      lazyConnect: true,
+      protocol: 2,
+      disableClientInfo: true,
+      maxRetriesPerRequest: 2,
+      commandTimeout: 5_000,
+      retryStrategy: () => 50,
+    }).on('error', () => {
+      // Its commands tell.
+    });
+    return this.#client;
+  }
+
+  async start() {
+    if (this.isRunning()) return;
+    if (!this.isPersistent) await this.#forget();
+    this.#server = await startRedis({ port: this.port, args: ['--dir', this.folder, ...this.args] });
+  }
+
+  /** Ends the server at once, without a chance to save anything. */
+  async kill() {
+    await this.#server?.kill();
+  }
+
+  async pause() {
+    await this.#server?.pause();
+  }
+
+  async resume() {
+    await this.#server?.resume();
+  }
+
+  isRunning() {
+    return this.#server?.isRunning() ?? false;
+  }
+
+  /** Ends server, proxy and client for good. */
+  async stop() {
+    this.#client?.disconnect();
+    await Promise.all([this.#server?.stop(), this.proxy.stop()]);
+  }
+
+  /** Servers save snapshots of their own accord, to fill a replica. */
+  async #forget() {
+    const names = await readdir(this.folder);
+    const data = names.filter((name) => name.endsWith('.rdb') || name === 'appendonlydir');
+    await Promise.all(data.map((name) => rm(join(this.folder, name), { recursive: true, force: true })));
+  }
+}
+
+/**
+ * A node that has its ports and is not started yet.
+ *
+ * @param {object} options
+ * @param {import('./lab-folder.mjs').LabFolder} options.folder of the lab
+ * @param {(ports: { port: number, proxyPort: number }) => string[]} options.args of redis-server
+ * @param {boolean} [options.isPersistent] default false
+ */
+export async function newLabNode({ folder, args, isPersistent = false }) {
+  const port = await labPort();
+  const proxy = await startFaultProxy({ targetPort: port });
+  return new LabNode({
+    port,
+    proxy,
+    folder: await folder.subfolder(String(port)),
+    args: args({ port, proxyPort: proxy.port }),
+    isPersistent,
+  });
+}
