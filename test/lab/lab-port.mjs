@@ -6,6 +6,9 @@ import { createServer } from 'node:net';
 const LOWEST = 12_000;
 const HIGHEST = 31_999;
 
+/** Given out by this process: whoever has one may not listen yet. */
+const given = new Set();
+
 /**
  * A free loopback port that stays free while its server is restarted.
  * @returns {Promise<number>}
@@ -13,6 +16,8 @@ const HIGHEST = 31_999;
 export async function labPort() {
   for (;;) {
     const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST + 1));
+    if (given.has(port)) continue;
+    given.add(port);
     const server = createServer();
     const isFree = once(server, 'listening').then(
       () => true,
