@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { clientOptions } from '../libs/redis-cache/src/redis/connection-options.js';
-import { DataPool } from '../libs/redis-cache/src/redis/data-pool.js';
+import { ClientFactory } from '../libs/redis-cache/src/redis/client-factory.js';
+import { type ClientSource, DataPool } from '../libs/redis-cache/src/redis/data-pool.js';
 import { type Clock, systemClock } from '../libs/redis-cache/src/time.js';
 import { eventually } from './support/eventually.js';
 import { testRedisUrl, uniqueNamespace } from './support/servers.js';
@@ -20,12 +20,18 @@ afterEach(() => {
 });
 
 /** A pool on a clock that stands still until told, connected, with a first reply of `roundTripMs`. */
-async function startPool({ maxConnections = 10, roundTripMs = 0 } = {}) {
+async function startPool({ maxConnections = 10, roundTripMs = 0, check = () => Promise.resolve() } = {}) {
   let nowMs = 0;
   const clock: Clock = { ...systemClock, nowMs: () => nowMs };
   // A reply is held up for as long as the test takes, not for the budget of a read.
   const options = { url: testRedisUrl(), commandTimeout: '10s', socketTimeout: '20s' } as const;
-  const pool = new DataPool(clientOptions(options, 'data'), maxConnections, clock);
+  const clients = new ClientFactory(options);
+  const source: ClientSource = {
+    create: () => clients.create('data'),
+    discard: (client) => clients.discard(client),
+    check,
+  };
+  const pool = new DataPool(source, maxConnections, clock);
   pools.push(pool);
   await pool.primary.connect();
   const pass = (ms: number): void => void (nowMs += ms);

@@ -70,6 +70,7 @@ describe('RedisCacheHealthIndicator', () => {
       connections: {
         default: {
           mode: 'standalone',
+          nodes: [],
           isUp: true,
           breaker: 'closed',
           link: 'trusted',

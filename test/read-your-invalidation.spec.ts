@@ -34,15 +34,16 @@ describe('a process that has invalidated a tag', () => {
 });
 
 /** Holds up the reply of the n-th merged read from now on, after Redis has given it. */
-function holdReply(connection: RedisConnection, nth: number): { isHeld: () => boolean; release: () => void } {
+function holdReply({ shards: [shard] }: RedisConnection, nth: number): { isHeld: () => boolean; release: () => void } {
   let isHeld = false;
   let count = 0;
   let release = (): void => undefined;
   const gate = new Promise<void>((resolve) => {
     release = resolve;
   });
-  const execute = connection.execute.bind(connection);
-  connection.execute = async (lane, command, operation) => {
+  if (shard === undefined) throw new Error('The connection has no server yet.');
+  const execute = shard.execute.bind(shard);
+  shard.execute = async (lane, command, operation) => {
     const isTheOne = command === 'MGET' && ++count === nth;
     const reply = await execute(lane, command, operation);
     if (isTheOne) {

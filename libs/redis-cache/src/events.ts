@@ -18,10 +18,10 @@ export interface CacheEvents {
   corrupt: { cache: string; key: string };
   /** The memory tier dropped an entry to stay within its bounds. */
   eviction: { cache: string; key: string };
-  /** The breaker of a connection changed. */
-  breaker: { connection: string; state: 'closed' | 'open' | 'half-open'; reason: string };
+  /** The breaker of a connection changed. `node` is `host:port` of a cluster's node, else empty. */
+  breaker: { connection: string; node: string; state: 'closed' | 'open' | 'half-open'; reason: string };
   /** The coherence link changed; while it is not `trusted`, memory tiers do not answer. */
-  link: { connection: string; state: 'off' | 'armed' | 'trusted' | 'gap'; reason: string };
+  link: { connection: string; node: string; state: 'off' | 'armed' | 'trusted' | 'gap'; reason: string };
   /** Invalidations waiting for Redis: how many are queued, or that they collapsed into one of the namespace. */
   journal: { connection: string; queued: number; overflowed: boolean };
   /** Redis answered with an error, or not at all. `error` is the first word of the reply, or `TIMEOUT`, `CONNECTION`. */

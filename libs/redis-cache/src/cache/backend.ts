@@ -1,7 +1,7 @@
 import type { EventChannel } from '../events.js';
 import { ClosedError, RedisRefusedError, RedisUnavailableError } from '../errors.js';
 import type { Journal } from '../redis/journal.js';
-import { cacheTag, NAMESPACE_TAG } from '../redis/keyspace.js';
+import { cacheTag, copiesOf, copyIndexOf, NAMESPACE_TAG } from '../redis/keyspace.js';
 import type { ServerClock } from '../redis/server-clock.js';
 import type { Clock } from '../time.js';
 import type { Coherence } from './coherence.js';
@@ -14,21 +14,44 @@ import type { TagTable } from './tag-table.js';
 export interface Backend {
   readonly connectionName: string;
   readonly clock: Clock;
-  readonly serverClock: Pick<ServerClock, 'nowMs' | 'toLocalMs'>;
+  /** The clock of the server that holds an entry, by its slot key. */
+  readonly serverClockOf: (slotKey: string) => Pick<ServerClock, 'nowMs' | 'toLocalMs'>;
   readonly events: EventChannel;
   readonly coherence: Coherence;
   readonly tagTable: TagTable;
   /** Redis and the invalidations it owes us; both absent when the memory of this process is the store. */
   readonly redis:
     { readonly tier: RedisTier; readonly journal: Journal; readonly controlTimeoutMs: number } | undefined;
+  /** Ids every entry records. */
+  readonly reservedTagsOf: (cacheName: string) => ReservedTags;
   readonly maxTtlMs: number;
   readonly maxStalenessMs: number;
 }
 
+/** The tags of the namespace and of one cache; several copies of each in a cluster. */
+export class ReservedTags {
+  /** Of one index go together. */
+  readonly namespace: readonly string[];
+  readonly cache: readonly string[];
+  readonly #pairs: readonly (readonly [namespace: string, cache: string])[];
+
+  constructor(cacheName: string, isCluster: boolean) {
+    const spell = (tag: string): readonly string[] => (isCluster ? copiesOf(tag) : [tag]);
+    this.namespace = spell(NAMESPACE_TAG);
+    this.cache = spell(cacheTag(cacheName));
+    this.#pairs = this.namespace.map((namespace, index) => [namespace, this.cache[index] as string]);
+  }
+
+  /** Those an entry records. */
+  of(slotKey: string): readonly [namespace: string, cache: string] {
+    const index = this.#pairs.length === 1 ? 0 : copyIndexOf(slotKey);
+    return this.#pairs[index] as readonly [string, string];
+  }
+}
+
 /** One cache: its name, its counters, and its place in memory and in Redis. */
 export class CacheCore {
-  /** Ids every entry records: of the namespace, then of this cache. */
-  readonly reservedTags: readonly [namespace: string, cache: string];
+  readonly reserved: ReservedTags;
 
   constructor(
     readonly name: string,
@@ -38,7 +61,7 @@ export class CacheCore {
     readonly memory: MemoryTier | undefined,
     readonly stats: CacheStats,
   ) {
-    this.reservedTags = [NAMESPACE_TAG, cacheTag(name)];
+    this.reserved = backend.reservedTagsOf(name);
   }
 
   /** Where entries are stored: in Redis, or in the memory of this process when there is none. */
@@ -48,6 +71,11 @@ export class CacheCore {
 
   slotKey(key: string): string {
     return `${this.storedName}:${key}`;
+  }
+
+  /** The tags whose ids the entry of a key records: of the namespace, then of this cache. */
+  reservedTags(key: string): readonly [namespace: string, cache: string] {
+    return this.reserved.of(this.slotKey(key));
   }
 
   keyOf(slotKey: string): string {

@@ -271,7 +271,7 @@ export class CacheService {
     if (!this.#isEnabled) return 'applied';
     return worst(
       await Promise.all(
-        stored.map((tag, index) => this.#writes.invalidateTag('tag', tag, tags[index] as string, options)),
+        stored.map((tag, index) => this.#writes.invalidateTag('tag', [tag], tags[index] as string, options)),
       ),
     );
   }
@@ -292,13 +292,14 @@ export class CacheService {
 
   /** Invalidates every entry of this cache, whatever its number. */
   async clear(options: InvalidateOptions = NO_OPTIONS): Promise<WriteStatus> {
-    const [, cacheTag] = this.#core.reservedTags;
-    return this.#isEnabled ? this.#writes.invalidateTag('cache', cacheTag, this.name, options) : 'applied';
+    const { cache } = this.#core.reserved;
+    return this.#isEnabled ? this.#writes.invalidateTag('cache', cache, this.name, options) : 'applied';
   }
 
   /** Invalidates every entry of every cache of the namespace. */
   async clearNamespace(options: InvalidateOptions = NO_OPTIONS): Promise<WriteStatus> {
-    return this.#isEnabled ? this.#writes.invalidateTag('namespace', NAMESPACE_TAG, NAMESPACE_TAG, options) : 'applied';
+    const { namespace } = this.#core.reserved;
+    return this.#isEnabled ? this.#writes.invalidateTag('namespace', namespace, NAMESPACE_TAG, options) : 'applied';
   }
 
   /** Loads what is not there yet or stale, a few keys at a time (default 8); a failing key does not stop the others. */

@@ -1,12 +1,12 @@
-import type { EventChannel } from '../events.js';
 import type { Keyspace } from '../redis/keyspace.js';
-import type { LinkListener } from '../redis/link-connection.js';
 import type { Clock } from '../time.js';
 import type { TagTable } from './tag-table.js';
+import type { Trust } from './trust.js';
 
-/** Until when, on the monotonic clock, what this process remembers may answer. Read at every hit, never cached. */
-export interface Trust {
-  untilMs: number;
+/** What must be forgotten: all that was remembered under a trust, or in slots that have another owner now. */
+export interface Forgotten {
+  /** Whether it includes something remembered under these trusts, by what stands between the braces of its key. */
+  includes(slotKey: string, trusts: readonly Trust[]): boolean;
 }
 
 /** A cache that remembers entries in this process. */
@@ -14,57 +14,55 @@ export interface CoherentCache {
   /** The stored entry changed or a load of it was cancelled (`e`, `xe`), or a load ended without storing (`w`). */
   keyChanged(key: string, kind: 'e' | 'xe' | 'w'): void;
   tagInvalidated(tag: string): void;
-  /** Anything may have changed. */
-  everythingChanged(): void;
+  /** Changes may have been missed. */
+  missedChanges(forgotten: Forgotten): void;
   /** Gives up the leases of loads that are under way. */
   abortLoads(): Promise<void>;
 }
 
+/** The links of a connection, one for each primary. */
+export interface Links {
+  /** The trust of the link that hears of a key. */
+  trustOf(slotKey: string): Trust;
+  /** `true` once every change of these keys up to now has been announced, `false` when that cannot be known. */
+  provenNow(slotKeys: readonly string[]): Promise<boolean>;
+}
+
 /**
- * Keeps what this process remembers no older than `maxStaleness`: applies the link's announcements to memory tiers,
- * running loads and the tag table, and grants trust for as long as the link proves that none is missing.
+ * Keeps what this process remembers no older than `maxStaleness`: applies the announcements of the links to memory tiers,
+ * running loads and the tag table, and knows for each key until when the lack of an announcement proves anything.
  */
-export class Coherence implements LinkListener {
-  readonly trust: Trust;
+export class Coherence {
   #epoch = 0;
   readonly #caches = new Map<string, CoherentCache[]>();
-  #proveNow: () => Promise<boolean> = () => Promise.resolve(true);
 
   constructor(
-    private readonly connectionName: string,
     private readonly keyspace: Keyspace,
     private readonly tagTable: TagTable,
-    private readonly maxStalenessMs: number,
     private readonly clock: Clock,
-    private readonly events: EventChannel,
-    /** Without Redis nobody else writes: trust never ends. */
-    isAlone: boolean,
-  ) {
-    this.trust = { untilMs: isAlone ? Infinity : -Infinity };
-  }
-
-  get isTrusted(): boolean {
-    return this.clock.nowMs() < this.trust.untilMs;
-  }
+    private readonly links: Links,
+  ) {}
 
   /** `storedName` is the cache's name as it stands in keys. */
   register(storedName: string, cache: CoherentCache): void {
     this.#caches.set(storedName, [...(this.#caches.get(storedName) ?? []), cache]);
   }
 
-  /** Said once: how to learn that every change up to now has been announced. Without Redis there is nothing to wait for. */
-  useProof(proveNow: () => Promise<boolean>): void {
-    this.#proveNow = proveNow;
+  trustOf(slotKey: string): Trust {
+    return this.links.trustOf(slotKey);
   }
 
-  /** `true` once everything that happened before this call has been announced, `false` when that cannot be known. */
-  provenNow(): Promise<boolean> {
-    return this.#proveNow();
+  isTrusted(slotKey: string): boolean {
+    return this.clock.nowMs() < this.links.trustOf(slotKey).untilMs;
+  }
+
+  provenNow(slotKeys: readonly string[]): Promise<boolean> {
+    return this.links.provenNow(slotKeys);
   }
 
   /** A permit for one read to be remembered: valid while no gap happened; 0 when there is no trust to begin with. */
-  ticket(): number {
-    return this.isTrusted ? this.#epoch + 1 : 0;
+  ticket(slotKey: string): number {
+    return this.isTrusted(slotKey) ? this.#epoch + 1 : 0;
   }
 
   isValid(ticket: number): boolean {
@@ -76,42 +74,23 @@ export class Coherence implements LinkListener {
     await Promise.all([...this.#caches.values()].flat().map((cache) => cache.abortLoads()));
   }
 
-  onKeys(keys: readonly string[] | null): void {
-    if (keys === null) {
-      this.#forgetEverything();
-      return;
-    }
+  /** Redis announced that these keys changed. */
+  onKeys(keys: readonly string[]): void {
     for (const redisKey of keys) {
       const watched = this.keyspace.parse(redisKey);
       if (watched === undefined) continue;
       const { kind, slotKey } = watched;
       if (kind === 't') this.tagTable.forget(slotKey);
       else if (kind === 'xt') this.tagInvalidated(slotKey);
-      else if (kind !== 'l') this.#keyChanged(slotKey, kind);
+      else if (kind === 'e' || kind === 'xe' || kind === 'w') this.#keyChanged(slotKey, kind);
     }
   }
 
-  onArmed(): void {
-    this.#forgetEverything();
-    this.events.emit('link', { connection: this.connectionName, state: 'armed', reason: 'tracking is on' });
-  }
-
-  onGap(reason: string): void {
-    this.trust.untilMs = -Infinity;
-    this.#forgetEverything();
-    this.events.emit('link', { connection: this.connectionName, state: 'gap', reason });
-  }
-
-  onProven(provenAtMs: number): void {
-    const wasTrusted = this.isTrusted;
-    this.trust.untilMs = provenAtMs + this.maxStalenessMs;
-    if (!wasTrusted) {
-      this.events.emit('link', {
-        connection: this.connectionName,
-        state: 'trusted',
-        reason: 'announcements are complete',
-      });
-    }
+  /** A link was lost, armed anew or flushed, or slots have another owner. */
+  forget(forgotten: Forgotten): void {
+    this.#epoch += 1;
+    this.tagTable.forgetWhere((tag, trust) => forgotten.includes(tag, [trust]));
+    for (const caches of this.#caches.values()) for (const cache of caches) cache.missedChanges(forgotten);
   }
 
   /** Also called by this process before it invalidates a tag in Redis, and again when Redis has answered. */
@@ -126,11 +105,5 @@ export class Coherence implements LinkListener {
     if (caches === undefined) return;
     const key = slotKey.slice(nameEnd + 1);
     for (const cache of caches) cache.keyChanged(key, kind);
-  }
-
-  #forgetEverything(): void {
-    this.#epoch += 1;
-    this.tagTable.forgetAll();
-    for (const caches of this.#caches.values()) for (const cache of caches) cache.everythingChanged();
   }
 }

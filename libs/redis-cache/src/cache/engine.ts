@@ -5,7 +5,7 @@ import { NAME_PATTERN } from '../redis/keyspace.js';
 import type { RedisConnection } from '../redis/redis-connection.js';
 import { type Clock, type Duration, systemClock, toMs } from '../time.js';
 import { CacheCore } from './backend.js';
-import { BackendHost, type ConnectionStatus } from './backend-host.js';
+import { type BackendHost, type ConnectionStatus, LocalHost, RedisHost } from './backend-host.js';
 import { CacheService } from './cache.service.js';
 import {
   type AnyCacheDefinition,
@@ -85,7 +85,8 @@ export class CacheEngine {
     };
     const connections = { ...options.connections, [DEFAULT_CONNECTION_NAME]: options.connection ?? {} };
     for (const [name, connection] of Object.entries(connections)) {
-      this.#hosts.set(name, new BackendHost(name, this.isEnabled ? connection : false, shared));
+      const isUsed = this.isEnabled && connection !== false;
+      this.#hosts.set(name, isUsed ? new RedisHost(name, connection, shared) : new LocalHost(name, shared));
     }
   }
 
@@ -155,6 +156,14 @@ export class CacheEngine {
     throw new RedisUnavailableError(
       `Redis could not be reached within ${budgetMs} ms (strictStart). Check the address, or start without strictStart to run on the loaders until it is there.`,
     );
+  }
+
+  /**
+   * Takes over credentials that have changed, without a restart: asks each connection's `credentials` anew and proves them
+   * on the connections that are open. Rejects with what the provider throws, or when Redis refuses them.
+   */
+  async rotateCredentials(): Promise<void> {
+    await Promise.all([...this.#hosts.values()].map(async (host) => host.connection?.rotateCredentials()));
   }
 
   async close(): Promise<void> {

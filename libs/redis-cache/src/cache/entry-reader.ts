@@ -4,6 +4,7 @@ import { CachedValue } from './cached-value.js';
 import { decodeEnvelope, ENTRY_ID_BYTES, ENTRY_ID_OFFSET, type Envelope, type TagId } from './envelope.js';
 import type { Entry } from './memory-tier.js';
 import type { Policy } from './policy.js';
+import type { Trust } from './trust.js';
 import { CorruptValueError } from './value.js';
 
 /** What a read found. `seenId` is what stands where an entry has its id, for `acquire` to compare. */
@@ -29,6 +30,7 @@ interface RunningRead {
 
 const NO_IDS: KnownIds = new Map();
 const NO_ENTRY = Buffer.alloc(0);
+const NO_TRUSTS: readonly Trust[] = [];
 
 /**
  * Reads entries of one cache from Redis and decides whether they may be used: readable, within their lifetime, and
@@ -54,20 +56,20 @@ export class EntryReader {
   }
 
   /** Whether an entry may be used, wherever it was read. `ids` are those read for this call. */
-  async judge(raw: Buffer, policy: Policy, ids: KnownIds, isStrong: boolean): Promise<Found> {
+  async judge(key: string, raw: Buffer, policy: Policy, ids: KnownIds, isStrong: boolean): Promise<Found> {
     const envelope = decodeEnvelope(raw);
     if (envelope === undefined || envelope.codecName !== (policy.codec?.name ?? '')) return none('corrupt', raw, ids);
-    const recorded = this.#recordedIds(envelope);
+    const slotKey = this.core.slotKey(key);
+    const recorded = this.#recordedIds(slotKey, envelope);
     const version = this.core.backend.tagTable.version;
     if (!this.#allKnown(recorded, ids) && !(await this.#areCurrent(recorded, ids, isStrong))) {
       return none('invalidated', raw, ids);
     }
     if (recorded.some(({ tag }) => this.core.backend.redis?.journal.covers('tag', tag)))
       return none('invalidated', raw, ids);
-    const { serverClock } = this.core.backend;
-    const nowMs = serverClock.nowMs();
+    const nowMs = this.core.backend.serverClockOf(slotKey).nowMs();
     if (nowMs >= envelope.servableUntilMs || isExpiredWithoutGrace(envelope)) return none('expired', raw, ids);
-    const entry = this.#entry(envelope, recorded, version, policy);
+    const entry = this.#entry(slotKey, envelope, recorded, version, policy);
     if (entry === undefined) return none('corrupt', raw, ids);
     const isFresh = !envelope.softExpired && nowMs < envelope.freshUntilMs;
     return { state: isFresh ? 'fresh' : 'stale', entry, seenId: idBytes(raw), ids };
@@ -96,11 +98,11 @@ export class EntryReader {
     const { coherence, clock, redis } = core.backend;
     if (redis === undefined) return this.#readMemory(key);
     const slotKey = core.slotKey(key);
-    const ticket = options.isStrong ? 0 : coherence.ticket();
+    const ticket = options.isStrong ? 0 : coherence.ticket(slotKey);
     const startedAtMs = clock.nowMs();
     core.stats.readsL2 += 1;
     try {
-      const unknown = this.#unknown([...core.reservedTags, ...options.tags], ticket !== 0);
+      const unknown = this.#unknown([...core.reserved.of(slotKey), ...options.tags]);
       const [raw, ids] = await Promise.all([
         redis.tier.get(slotKey),
         unknown.length === 0 ? NO_IDS : this.#ask(unknown, options.isStrong, ticket !== 0),
@@ -130,7 +132,7 @@ export class EntryReader {
   ): Promise<Found> {
     if (this.core.backend.redis?.journal.covers('entry', slotKey) === true) return none('invalidated', raw, ids);
     if (raw === null) return none('absent', raw, ids);
-    const found = await this.judge(raw, policy, ids, isStrong);
+    const found = await this.judge(key, raw, policy, ids, isStrong);
     if (found.state === 'none' && found.reason === 'corrupt') {
       this.core.stats.corrupt += 1;
       this.core.backend.events.emit('corrupt', { cache: this.core.name, key });
@@ -148,8 +150,16 @@ export class EntryReader {
     return { state: nowMs < entry.freshUntilMs ? 'fresh' : 'stale', entry, seenId: NO_ENTRY, ids: NO_IDS };
   }
 
-  #entry(envelope: Envelope, ids: readonly TagId[], version: number, policy: Policy): Entry | undefined {
-    const { serverClock, coherence, clock } = this.core.backend;
+  #entry(
+    slotKey: string,
+    envelope: Envelope,
+    ids: readonly TagId[],
+    version: number,
+    policy: Policy,
+  ): Entry | undefined {
+    const { serverClockOf, coherence, clock } = this.core.backend;
+    const serverClock = serverClockOf(slotKey);
+    const trust = coherence.trustOf(slotKey);
     let value: CachedValue;
     try {
       value = new CachedValue(envelope.value, policy);
@@ -168,20 +178,28 @@ export class EntryReader {
       keptUntilMs: clock.nowMs() + policy.memoryTtlMs,
       loadMs: envelope.loadMs,
       ids,
-      trust: coherence.trust,
+      trust,
+      tagTrusts: this.#tagTrusts(trust, ids),
       verifiedAtVersion: version,
       isOutage: false,
       bytes: value.bytes,
     };
   }
 
-  #recordedIds(envelope: Envelope): readonly TagId[] {
-    const [namespace, cache] = this.core.reservedTags;
+  /** Empty but for a cluster, whose tags may be on other nodes than their entries. */
+  #tagTrusts(own: Trust, ids: readonly TagId[]): readonly Trust[] {
+    const { coherence } = this.core.backend;
+    const others = new Set(ids.map(({ tag }) => coherence.trustOf(tag)));
+    others.delete(own);
+    return others.size === 0 ? NO_TRUSTS : [...others];
+  }
+
+  #recordedIds(slotKey: string, envelope: Envelope): readonly TagId[] {
+    const [namespace, cache] = this.core.reserved.of(slotKey);
     return [{ tag: namespace, id: envelope.namespaceId }, { tag: cache, id: envelope.cacheId }, ...envelope.tags];
   }
 
-  #unknown(tags: readonly string[], isTrusted: boolean): string[] {
-    if (!isTrusted) return [...tags];
+  #unknown(tags: readonly string[]): string[] {
     const { tagTable } = this.core.backend;
     return tags.filter((tag) => tagTable.known(tag) === undefined);
   }
@@ -202,17 +220,16 @@ export class EntryReader {
   }
 
   #allKnown(recorded: readonly TagId[], ids: KnownIds): boolean {
-    if (ids.size === 0) return this.core.backend.coherence.isTrusted && this.areKnownCurrent(recorded);
+    if (ids.size === 0) return this.areKnownCurrent(recorded);
     return recorded.every(({ tag, id }) => ids.get(tag) === id);
   }
 
   /** Asks Redis for every id that is unknown or differs: the table may lag behind. */
   async #areCurrent(recorded: readonly TagId[], ids: KnownIds, isStrong: boolean): Promise<boolean> {
-    const { tagTable, coherence } = this.core.backend;
-    const isTrusted = !isStrong && coherence.isTrusted;
+    const { tagTable } = this.core.backend;
     const doubtful = recorded.filter(({ tag, id }) => {
       if (ids.has(tag)) return ids.get(tag) !== id;
-      return !isTrusted || tagTable.known(tag) !== id;
+      return isStrong || tagTable.known(tag) !== id;
     });
     // An id that was read for this very call and differs is not asked for again.
     if (doubtful.some(({ tag }) => ids.has(tag))) return false;

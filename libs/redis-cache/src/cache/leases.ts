@@ -31,7 +31,7 @@ export class Leases {
   ) {
     try {
       for (let idsAreFresh = request.isStrong; ; idsAreFresh = true) {
-        const ids = await this.idsFor(request.tags, found.ids, idsAreFresh);
+        const ids = await this.idsFor(lease.slotKey, request.tags, found.ids, idsAreFresh);
         const asked = { token: lease.token, digest: digestOf(ids), leaseMs: LEASE_MS, idsAreFresh };
         const acquired = await redis.tier.acquire(lease.slotKey, found.seenId, asked);
         // The running load began with other ids: read ours again, and if they still differ the lease is ours.
@@ -51,12 +51,11 @@ export class Leases {
   }
 
   /** The ids of the reserved and the given tags, created where missing. */
-  async idsFor(tags: readonly string[], known: KnownIds, isFresh: boolean): Promise<readonly TagId[]> {
-    const { tagTable, coherence } = this.core.backend;
-    const mayUseTable = !isFresh && coherence.isTrusted;
+  async idsFor(slotKey: string, tags: readonly string[], known: KnownIds, isFresh: boolean): Promise<readonly TagId[]> {
+    const { tagTable } = this.core.backend;
     return Promise.all(
-      [...this.core.reservedTags, ...tags].map(async (tag) => {
-        const id = isFresh ? undefined : (known.get(tag) ?? (mayUseTable ? tagTable.known(tag) : undefined));
+      [...this.core.reserved.of(slotKey), ...tags].map(async (tag) => {
+        const id = isFresh ? undefined : (known.get(tag) ?? tagTable.known(tag));
         return { tag, id: id ?? (await tagTable.ensure(tag)) };
       }),
     );

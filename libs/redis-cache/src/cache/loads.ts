@@ -81,7 +81,9 @@ export class Loads {
           if (flight.stale !== undefined) return staleOutcome(flight.stale, 'refreshing');
           request.onWait?.();
           await watch.wait(
-            coherence.isTrusted ? clamp(acquired.remainingMs, POLL_MS, LEASE_MS) : POLL_MS * (1 + clock.random()),
+            coherence.isTrusted(slotKey)
+              ? clamp(acquired.remainingMs, POLL_MS, LEASE_MS)
+              : POLL_MS * (1 + clock.random()),
             flight.signal,
           );
           return undefined;
@@ -99,7 +101,7 @@ export class Loads {
     const token = randomId();
     let ids: readonly TagId[];
     try {
-      ids = await this.leases.idsFor(request.tags, new Map(), false);
+      ids = await this.leases.idsFor(slotKey, request.tags, new Map(), false);
       await this.leases.seize(redis, { slotKey, token, ids });
     } catch (error) {
       if (!isUnanswered(error)) throw error;
@@ -143,6 +145,7 @@ export class Loads {
     if (ids === undefined) return { reason: 'unconfirmed-tags', valueTags } as const;
     const { toBytes, entry, lifetimeMs } = newEntry(
       this.core,
+      request.flight.key,
       prepared.encoded,
       prepared.value,
       ids,
@@ -176,7 +179,7 @@ export class Loads {
     if (valueTags.length === 0) return ids;
     const { tagTable, coherence } = this.core.backend;
     const own = await Promise.all(valueTags.map(async (tag) => ({ tag, id: await tagTable.ensure(tag) })));
-    if (!(await coherence.provenNow())) return undefined;
+    if (!(await coherence.provenNow(valueTags))) return undefined;
     return flight.hasMarkerBefore(flight.markersSeen, valueTags) ? undefined : [...ids, ...own];
   }
 
@@ -217,7 +220,7 @@ export class Loads {
     const outcome = this.#unstored(request, prepared, 'unavailable');
     const mayRemember = policy.usesMemory && !flight.isCut && !request.isStrong && prepared.freshMs !== false;
     if (!mayRemember || prepared.loaded.isSkipped || prepared.value.bytes > policy.maxValueBytes) return outcome;
-    const tags = [...this.core.reservedTags, ...request.tags, ...this.#valueTags(prepared, request)];
+    const tags = [...this.core.reservedTags(flight.key), ...request.tags, ...this.#valueTags(prepared, request)];
     const ids = tags.map((tag) => ({ tag, id: '' }));
     this.core.memory?.set(flight.key, { ...outcome.entry, ids, trust, isOutage: true });
     return outcome;
@@ -230,7 +233,7 @@ export class Loads {
   /** Without Redis the memory of this process is the store; an invalidation meanwhile cut the flight. */
   async #loadIntoMemory(request: LoadRequest): Promise<Outcome> {
     const { flight, policy } = request;
-    const before = await this.leases.idsFor(request.tags, new Map(), false);
+    const before = await this.leases.idsFor(this.core.slotKey(flight.key), request.tags, new Map(), false);
     const prepared = await this.#prepare(request);
     if (prepared.freshMs === false || prepared.loaded.isSkipped) return this.#unstored(request, prepared, 'skipped');
     if (prepared.value.bytes > policy.maxValueBytes) return this.#unstored(request, prepared, 'too-large');
@@ -239,6 +242,7 @@ export class Loads {
     if (flight.isCut || ids === undefined) return this.#unstored(request, prepared, 'refused', valueTags);
     const { entry } = newEntry(
       this.core,
+      flight.key,
       prepared.encoded,
       prepared.value,
       ids,
@@ -265,8 +269,9 @@ export class Loads {
     backend.events.emit('unstored', { cache: name, key: request.flight.key, reason });
     this.#report(request, prepared.loadMs, false);
     const times = { freshMs: prepared.freshMs === false ? 0 : prepared.freshMs, loadMs: prepared.loadMs };
-    const none = this.core.reservedTags.map((tag) => ({ tag, id: NO_ID }));
-    const { entry } = newEntry(this.core, prepared.encoded, prepared.value, none, times, request.policy);
+    const { key } = request.flight;
+    const none = this.core.reservedTags(key).map((tag) => ({ tag, id: NO_ID }));
+    const { entry } = newEntry(this.core, key, prepared.encoded, prepared.value, none, times, request.policy);
     return { entry: { ...entry, id: '' }, source: 'loader', isStored: false, valueTags };
   }
 
@@ -278,12 +283,12 @@ export class Loads {
   #isJournaled({ journal }: Redis, request: LoadRequest): boolean {
     if (journal.queued === 0) return false;
     if (journal.covers('entry', this.core.slotKey(request.flight.key))) return true;
-    return [...this.core.reservedTags, ...request.tags].some((tag) => journal.covers('tag', tag));
+    return [...this.core.reservedTags(request.flight.key), ...request.tags].some((tag) => journal.covers('tag', tag));
   }
 
   async #outcomeOf(raw: Buffer, request: LoadRequest, ids: readonly TagId[]): Promise<Outcome | undefined> {
     const known: KnownIds = new Map(ids.map(({ tag, id }) => [tag, id]));
-    const found = await this.reader.judge(raw, request.policy, known, request.isStrong);
+    const found = await this.reader.judge(request.flight.key, raw, request.policy, known, request.isStrong);
     return found.state === 'fresh' ? { entry: found.entry, source: 'l2', isStored: true } : undefined;
   }
 }

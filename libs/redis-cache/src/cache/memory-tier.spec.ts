@@ -36,7 +36,7 @@ describe('the memory tier', () => {
     memory.set('a', entry());
     memory.delete('a');
     memory.set('b', entry());
-    memory.clear();
+    memory.deleteWhere(() => true);
     expect(evicted).toEqual([]);
     expect([memory.size, memory.bytes]).toEqual([0, 0]);
   });

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { CachedValue } from './cached-value.js';
-import type { Trust } from './coherence.js';
 import type { TagId } from './envelope.js';
+import type { Trust } from './trust.js';
 
 /** An entry as this process knows it; instants are on the monotonic clock. */
 export interface Entry {
@@ -20,6 +20,8 @@ export interface Entry {
   readonly ids: readonly TagId[];
   /** What ends the right to answer from memory without asking Redis. */
   readonly trust: Trust;
+  /** Of the servers that hold the ids of its tags, where they are others. */
+  readonly tagTrusts: readonly Trust[];
   /** The version of the tag table at which `ids` were last found current. */
   verifiedAtVersion: number;
   /** Loaded while Redis was away: its ids are unknown, and it lives no longer than `trust` says. */
@@ -78,8 +80,11 @@ export class MemoryTier {
     this.#entries.delete(key);
   }
 
-  clear(): void {
-    this.#entries.clear();
+  /** What was loaded during an outage goes in any case: it was only to last until Redis is back. */
+  deleteWhere(isForgotten: (key: string, entry: Entry) => boolean): void {
+    for (const [key, entry] of [...this.#entries.entries()]) {
+      if (entry.isOutage || isForgotten(key, entry)) this.#entries.delete(key);
+    }
   }
 
   /** Entries loaded during an outage carry tag names but no ids to compare: an invalidated tag removes them. */

@@ -4,6 +4,7 @@ import { hotUntil } from './entry-reader.js';
 import { encodeEnvelope, randomId, type TagId } from './envelope.js';
 import type { Entry } from './memory-tier.js';
 import type { Policy } from './policy.js';
+import { ENDLESS_TRUST } from './trust.js';
 import { compressValue, type EncodedValue } from './value.js';
 
 export interface NewEntry {
@@ -15,15 +16,16 @@ export interface NewEntry {
 /** An entry that is fresh from now on, and its bytes for whoever stores it in Redis. */
 export function newEntry(
   core: CacheCore,
+  key: string,
   encoded: EncodedValue,
   value: CachedValue,
   ids: readonly TagId[],
   times: { freshMs: number; loadMs: number },
   policy: Policy,
 ): NewEntry {
-  const { serverClock, clock, maxTtlMs, coherence, tagTable } = core.backend;
+  const { serverClockOf, clock, maxTtlMs, tagTable } = core.backend;
   const id = randomId();
-  const createdAtMs = serverClock.nowMs();
+  const createdAtMs = serverClockOf(core.slotKey(key)).nowMs();
   const lifetimeMs = Math.min(times.freshMs + policy.graceMs, maxTtlMs);
   const [namespace, cache, ...tags] = ids as [TagId, TagId, ...TagId[]];
   const toBytes = () =>
@@ -53,7 +55,9 @@ export function newEntry(
     keptUntilMs: Infinity,
     loadMs: times.loadMs,
     ids,
-    trust: coherence.trust,
+    // Likewise; nobody else can change it then.
+    trust: ENDLESS_TRUST,
+    tagTrusts: [],
     verifiedAtVersion: tagTable.version - 1,
     isOutage: false,
     bytes: value.bytes,

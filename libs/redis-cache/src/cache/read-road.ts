@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { MissReason } from '../events.js';
 import type { CacheCore } from './backend.js';
-import type { CoherentCache } from './coherence.js';
+import type { CoherentCache, Forgotten } from './coherence.js';
 import type { Loader } from './entry-options.js';
 import { EntryReader, type Found } from './entry-reader.js';
 import { Flight, type Outcome } from './flight.js';
@@ -136,8 +136,11 @@ export class ReadRoad implements CoherentCache {
     }
   }
 
-  everythingChanged(): void {
-    this.core.memory?.clear();
+  missedChanges(forgotten: Forgotten): void {
+    this.core.memory?.deleteWhere((key, { trust, tagTrusts, ids }) => {
+      const trusts = [trust, ...tagTrusts];
+      return forgotten.includes(this.core.slotKey(key), trusts) || ids.some(({ tag }) => forgotten.includes(tag, []));
+    });
     this.#reader.overtakeAll();
     for (const flights of this.#airborne.values()) {
       for (const flight of flights.keys()) {
@@ -154,6 +157,7 @@ export class ReadRoad implements CoherentCache {
 
   #mayAnswer(entry: Entry, nowMs: number): boolean {
     if (nowMs >= entry.trust.untilMs) return false;
+    for (const { untilMs } of entry.tagTrusts) if (nowMs >= untilMs) return false;
     const { tagTable } = this.core.backend;
     if (entry.isOutage || entry.verifiedAtVersion === tagTable.version) return true;
     if (!this.#reader.areKnownCurrent(entry.ids)) return false;
@@ -226,7 +230,7 @@ export class ReadRoad implements CoherentCache {
 
   #takeOff(flight: Flight, request: ReadRequest): void {
     const airborne = this.#airborne.get(flight.key) ?? new Map<Flight, readonly string[]>();
-    this.#airborne.set(flight.key, airborne.set(flight, [...this.core.reservedTags, ...request.tags]));
+    this.#airborne.set(flight.key, airborne.set(flight, [...this.core.reservedTags(flight.key), ...request.tags]));
   }
 
   #touchDown(flight: Flight): void {

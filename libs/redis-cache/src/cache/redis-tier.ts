@@ -1,7 +1,8 @@
 import type { Keyspace } from '../redis/keyspace.js';
-import type { MergedReads } from '../redis/merged-reads.js';
+import type { JournalItem } from '../redis/journal.js';
 import type { RedisConnection } from '../redis/redis-connection.js';
 import { Script } from '../redis/script.js';
+import type { Shard } from '../redis/shard.js';
 import { randomId } from './envelope.js';
 import type { TagIds } from './tag-table.js';
 
@@ -150,6 +151,21 @@ return 1`,
 );
 
 /**
+ * Takes the data of a server for what they are, once for each of its runs: when they may be old, the namespace's id goes,
+ * and with it all that was stored under it. One script, or two processes would each remove an id.
+ * KEYS id, marker, note about the run. ARGV '1' when the data may be old, lifetime of the note in ms. Reply 1 removed, 0.
+ */
+const JUDGE = new Script(
+  'judge',
+  3,
+  `if not redis.call('SET', KEYS[3], '', 'NX', 'PX', ARGV[2]) or ARGV[1] == '0' then return 0 end
+redis.call('UNLINK', KEYS[1])
+redis.call('SET', KEYS[2], '')
+redis.call('DEL', KEYS[2])
+return 1`,
+);
+
+/**
  * The id of a tag, created when missing, its lifetime renewed below half. One script, or two creators would disagree.
  * KEYS id. ARGV new id, lifetime in ms or 0 for none.
  */
@@ -180,14 +196,13 @@ export type Acquired =
 export class RedisTier implements TagIds {
   constructor(
     private readonly connection: RedisConnection,
-    private readonly reads: MergedReads,
     private readonly keyspace: Keyspace,
     /** No entry outlives it, so neither need an id. */
     private readonly maxTtlMs: number,
   ) {}
 
   get(slotKey: string): Promise<Buffer | null> {
-    return this.reads.get(this.keyspace.of('e', slotKey));
+    return this.connection.get(this.keyspace.of('e', slotKey));
   }
 
   async acquire(
@@ -232,25 +247,50 @@ export class RedisTier implements TagIds {
   }
 
   async expire(slotKey: string): Promise<boolean> {
-    return (await this.connection.run('control', EXPIRE, this.keyspace.entryKeys(slotKey).slice(0, 3))) === 1;
+    return (await this.connection.runDurably(EXPIRE, this.keyspace.entryKeys(slotKey).slice(0, 3))) === 1;
   }
 
   async invalidate(slotKey: string): Promise<boolean> {
-    return (await this.connection.run('control', INVALIDATE, this.keyspace.entryKeys(slotKey).slice(0, 3))) === 1;
+    return (await this.connection.runDurably(INVALIDATE, this.keyspace.entryKeys(slotKey).slice(0, 3))) === 1;
   }
 
   async invalidateTag(tag: string): Promise<void> {
-    await this.connection.run('control', INVALIDATE_TAG, this.keyspace.tagKeys(tag));
+    await this.connection.runDurably(INVALIDATE_TAG, this.keyspace.tagKeys(tag));
   }
 
-  /** For the journal: both kinds of invalidation while the breaker is still open. */
-  async replay(item: { kind: 'entry' | 'tag'; name: string }): Promise<void> {
-    if (item.kind === 'tag') await this.connection.recoverWith(INVALIDATE_TAG, this.keyspace.tagKeys(item.name));
-    else await this.connection.recoverWith(INVALIDATE, this.keyspace.entryKeys(item.name).slice(0, 3));
+  /** Carries out what the journal holds. */
+  async replay(item: JournalItem): Promise<void> {
+    await (item.kind === 'tag' ? this.invalidateTag(item.name) : this.invalidate(item.name));
+  }
+
+  /** The same on a server that is not used yet. */
+  async replayOn(shard: Shard, item: JournalItem): Promise<void> {
+    const [script, keys] =
+      item.kind === 'tag'
+        ? ([INVALIDATE_TAG, this.keyspace.tagKeys(item.name)] as const)
+        : ([INVALIDATE, this.keyspace.entryKeys(item.name).slice(0, 3)] as const);
+    await shard.recoverWith(script.name, (client) => script.run(client, keys));
+  }
+
+  /**
+   * Says of a server that is not used yet whether its data may be old, for the entries that go with one copy of the
+   * namespace's id; that copy is then removed, unless somebody has done it for this run already.
+   */
+  async judge(shard: Shard, namespaceCopy: string, runId: string, mayBeOld: boolean): Promise<void> {
+    const keys = [...this.keyspace.tagKeys(namespaceCopy), this.keyspace.judgedKey(namespaceCopy, runId)];
+    const args = [mayBeOld ? '1' : '0', this.maxTtlMs];
+    if (this.connection.shardOf(namespaceCopy) !== shard)
+      await this.connection.run('control', JUDGE, [...keys, ...args]);
+    else await shard.recoverWith(JUDGE.name, (client) => JUDGE.run(client, [...keys, ...args]));
+  }
+
+  /** Notes that look idle are evicted first; without this one the next process would take the data for unknown. */
+  async touchJudgement(namespaceCopy: string, runId: string): Promise<void> {
+    await this.connection.get(this.keyspace.judgedKey(namespaceCopy, runId));
   }
 
   async read(tag: string): Promise<string | undefined> {
-    return (await this.reads.get(this.keyspace.of('t', tag)))?.toString('latin1');
+    return (await this.connection.get(this.keyspace.of('t', tag)))?.toString('latin1');
   }
 
   async ensure(tag: string): Promise<string> {

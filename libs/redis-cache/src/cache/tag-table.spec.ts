@@ -1,5 +1,7 @@
+import { systemClock } from '../time.js';
 import { LocalTagIds } from './local-tag-ids.js';
 import { TagTable, type TagIds } from './tag-table.js';
+import { ENDLESS_TRUST } from './trust.js';
 
 /** Ids whose answers the test lets through. */
 class SlowIds implements TagIds {
@@ -25,8 +27,12 @@ describe('the tag table', () => {
   beforeEach(() => {
     epoch = 1;
     ids = new SlowIds();
-    table = new TagTable(ids);
-    table.useTickets({ ticket: () => epoch, isValid: (ticket) => ticket !== 0 && ticket === epoch });
+    table = new TagTable(ids, systemClock);
+    table.useTickets({
+      ticket: () => epoch,
+      isValid: (ticket) => ticket !== 0 && ticket === epoch,
+      trustOf: () => ENDLESS_TRUST,
+    });
   });
 
   it('remembers an id it has read under trust', async () => {
@@ -80,7 +86,7 @@ describe('the tag table', () => {
     ids.questions[0]!.answer('id1');
     await first;
     const second = table.read('b');
-    table.forgetAll();
+    table.forgetWhere(() => true);
     ids.questions[1]!.answer('id2');
     await second;
     expect([table.known('a'), table.known('b')]).toEqual([undefined, undefined]);

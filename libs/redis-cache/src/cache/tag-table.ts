@@ -1,4 +1,6 @@
 import { LRUCache } from 'lru-cache';
+import type { Clock } from '../time.js';
+import { NO_TRUST, type Trust } from './trust.js';
 
 /** The source of ids: Redis, or this process when there is none. */
 export interface TagIds {
@@ -10,16 +12,22 @@ export interface TagIds {
   invalidateTag(tag: string): Promise<void>;
 }
 
-/** Whether ids read now may be remembered: see `Coherence.ticket`. */
+/** Whether ids read now may be remembered, and for how long: see `Coherence`. */
 export interface Tickets {
-  ticket(): number;
+  ticket(tag: string): number;
   isValid(ticket: number): boolean;
+  trustOf(tag: string): Trust;
 }
 
 /** Tags of the entries in use at once; a forgotten one costs a round trip. */
 const MAX_IDS = 20_000;
 /** Ids held here look idle to Redis, which evicts the idle first: they are read again this often. */
 export const REREAD_INTERVAL_MS = 60_000;
+
+interface KnownId {
+  readonly id: string;
+  readonly trust: Trust;
+}
 
 interface RunningRead {
   promise: Promise<string | undefined>;
@@ -36,20 +44,24 @@ export class TagTable {
    * again while it stays the same, and an id read that an announcement overtook never counts as current later.
    */
   version = 0;
-  readonly #ids = new LRUCache<string, string>({ max: MAX_IDS });
+  readonly #ids = new LRUCache<string, KnownId>({ max: MAX_IDS });
   readonly #running = new Map<string, RunningRead>();
-  #tickets: Tickets = { ticket: () => 0, isValid: () => false };
+  #tickets: Tickets = { ticket: () => 0, isValid: () => false, trustOf: () => NO_TRUST };
 
-  constructor(private readonly source: TagIds) {}
+  constructor(
+    private readonly source: TagIds,
+    private readonly clock: Clock,
+  ) {}
 
   /** Said once, right after construction: tickets come from the coherence that also invalidates this table. */
   useTickets(tickets: Tickets): void {
     this.#tickets = tickets;
   }
 
-  /** The id if it is known; meaningful only under trust. */
+  /** The id, if it is known and the link would have told of another one. */
   known(tag: string): string | undefined {
-    return this.#ids.get(tag);
+    const known = this.#ids.get(tag);
+    return known !== undefined && this.clock.nowMs() < known.trust.untilMs ? known.id : undefined;
   }
 
   /** Asks the source, sharing a question that is already under way unless an announcement overtook it. */
@@ -72,17 +84,18 @@ export class TagTable {
     this.version += 1;
   }
 
-  forgetAll(): void {
+  /** No read under way may be remembered, and none of the known ids that `isForgotten` may be used. */
+  forgetWhere(isForgotten: (tag: string, trust: Trust) => boolean): void {
     for (const question of [...this.#running.keys()]) this.#overtake(question);
-    this.#ids.clear();
+    for (const [tag, { trust }] of [...this.#ids.entries()]) if (isForgotten(tag, trust)) this.#ids.delete(tag);
     this.version += 1;
   }
 
   /** Reads every known id again; one that changed without an announcement is forgotten like any other. */
   async reread(): Promise<void> {
-    for (const [tag, id] of [...this.#ids.entries()]) {
+    for (const [tag, known] of [...this.#ids.entries()]) {
       const current = await this.source.read(tag);
-      if (current !== id && this.#ids.get(tag) === id) this.forget(tag);
+      if (current !== known.id && this.#ids.get(tag) === known) this.forget(tag);
     }
   }
 
@@ -93,7 +106,7 @@ export class TagTable {
   ): Promise<string | undefined> {
     const running = this.#running.get(question);
     if (running !== undefined) return running.promise;
-    const ticket = this.#tickets.ticket();
+    const ticket = this.#tickets.ticket(tag);
     const read: RunningRead = { isCurrent: true, promise: ask() };
     this.#running.set(question, read);
     const done = (id?: string): void => {
@@ -108,8 +121,9 @@ export class TagTable {
 
   #remember(tag: string, id: string): void {
     const known = this.#ids.get(tag);
-    if (known === id) return;
-    this.#ids.set(tag, id);
+    const trust = this.#tickets.trustOf(tag);
+    if (known?.id === id && known.trust === trust) return;
+    this.#ids.set(tag, { id, trust });
     if (known !== undefined) this.version += 1;
   }
 

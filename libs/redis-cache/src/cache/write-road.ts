@@ -1,7 +1,7 @@
 import { NotInvalidatedError } from '../errors.js';
 import type { InvalidationKind, WriteStatus } from '../events.js';
 import type { JournalItem } from '../redis/journal.js';
-import { type Backend, type CacheCore, isRedisFailure } from './backend.js';
+import { type CacheCore, isRedisFailure } from './backend.js';
 import { CachedValue } from './cached-value.js';
 import { deferred } from './deferred-evictions.js';
 import type { InvalidateOptions } from './entry-options.js';
@@ -22,7 +22,7 @@ export class WriteRoad {
   ) {}
 
   delete(key: string, options: InvalidateOptions): Promise<WriteStatus> {
-    return this.#invalidate('key', key, options, this.#entryInvalidation(key));
+    return this.#invalidate('key', key, options, [this.#entryInvalidation(key)]);
   }
 
   async expire(key: string, options: InvalidateOptions): Promise<WriteStatus> {
@@ -32,12 +32,22 @@ export class WriteRoad {
       redis === undefined
         ? { ...invalidation, forget: nothing, apply: async () => this.#expireInMemory(key, invalidation.forget) }
         : { ...invalidation, apply: () => redis.tier.expire(this.core.slotKey(key)) };
-    return this.#invalidate('expire', key, options, expiry);
+    return this.#invalidate('expire', key, options, [expiry]);
   }
 
-  /** `tag` in its stored spelling, with its `u:`, `c:` or `n`. */
-  invalidateTag(kind: InvalidationKind, tag: string, target: string, options: InvalidateOptions): Promise<WriteStatus> {
-    return this.#invalidate(kind, target, options, this.#tagInvalidation(tag));
+  /** `tags` in their stored spelling, with their `u:`, `c:` or `n`: one, or all copies of it. */
+  invalidateTag(
+    kind: InvalidationKind,
+    tags: readonly string[],
+    target: string,
+    options: InvalidateOptions,
+  ): Promise<WriteStatus> {
+    return this.#invalidate(
+      kind,
+      target,
+      options,
+      tags.map((tag) => this.#tagInvalidation(tag)),
+    );
   }
 
   /** Every stored entry and every running load of this cache whose key matches, each with one script. */
@@ -64,8 +74,8 @@ export class WriteRoad {
       } catch (error) {
         if (!isRedisFailure(error)) throw error;
         // Which keys are left is not known, so the whole cache goes as soon as Redis can be reached.
-        const [, cacheTag] = core.reservedTags;
-        return await this.#queue({ kind: 'tag', name: cacheTag }, pattern, options, error);
+        for (const name of core.reserved.cache) redis?.journal.queue({ kind: 'tag', name });
+        return queued(pattern, options, error);
       } finally {
         this.reads.cutWhere(matches);
       }
@@ -80,7 +90,7 @@ export class WriteRoad {
   async set(key: string, value: unknown, policy: Policy, tags: readonly string[]): Promise<WriteStatus> {
     const { core } = this;
     const { backend } = core;
-    const { redis, serverClock, clock, events } = backend;
+    const { redis, serverClockOf, clock, events } = backend;
     const limits = { maxTtlMs: backend.maxTtlMs, nowMs: Date.now(), random: clock.random() };
     const lifetimeMs = freshMs(policy, undefined, value, limits);
     const encoded = encodeValue(value, { codec: policy.codec, compressAboveBytes: Infinity });
@@ -91,31 +101,36 @@ export class WriteRoad {
     if (reason !== undefined || lifetimeMs === false) {
       core.stats.unstored += 1;
       events.emit('unstored', { cache: core.name, key, reason: reason ?? 'skipped' });
-      status = await this.#apply(this.#entryInvalidation(key), key, {});
+      status = await this.#apply([this.#entryInvalidation(key)], key, {});
     } else {
       const cached = new CachedValue(encoded, policy);
       const invalidation = this.#entryInvalidation(key);
       status = await this.#apply(
-        {
-          ...invalidation,
-          apply: async () => {
-            const ids = await Promise.all(
-              [...core.reservedTags, ...tags].map(async (tag) => ({ tag, id: await backend.tagTable.ensure(tag) })),
-            );
-            const stored = newEntry(core, encoded, cached, ids, { freshMs: lifetimeMs, loadMs: 0 }, policy);
-            if (redis === undefined) {
-              invalidation.forget();
-              if (policy.usesMemory) core.memory?.set(key, stored.entry);
-              return;
-            }
-            // Redis must not carry it out after we have given up and perhaps deleted the key.
-            const notAfterMs = serverClock.nowMs() + redis.controlTimeoutMs * 0.9;
-            if (!(await redis.tier.put(core.slotKey(key), stored.toBytes(), stored.lifetimeMs, notAfterMs))) {
-              await redis.tier.invalidate(core.slotKey(key));
-            }
+        [
+          {
+            ...invalidation,
+            apply: async () => {
+              const ids = await Promise.all(
+                [...core.reservedTags(key), ...tags].map(async (tag) => ({
+                  tag,
+                  id: await backend.tagTable.ensure(tag),
+                })),
+              );
+              const stored = newEntry(core, key, encoded, cached, ids, { freshMs: lifetimeMs, loadMs: 0 }, policy);
+              if (redis === undefined) {
+                invalidation.forget();
+                if (policy.usesMemory) core.memory?.set(key, stored.entry);
+                return;
+              }
+              // Redis must not carry it out after we have given up and perhaps deleted the key.
+              const notAfterMs = serverClockOf(core.slotKey(key)).nowMs() + redis.controlTimeoutMs * 0.9;
+              if (!(await redis.tier.put(core.slotKey(key), stored.toBytes(), stored.lifetimeMs, notAfterMs))) {
+                await redis.tier.invalidate(core.slotKey(key));
+              }
+            },
+            forget: redis === undefined ? nothing : invalidation.forget,
           },
-          forget: redis === undefined ? nothing : invalidation.forget,
-        },
+        ],
         key,
         {},
       );
@@ -140,7 +155,7 @@ export class WriteRoad {
     } finally {
       // Without Redis the entry in memory is what was stored.
       if (core.backend.redis !== undefined) reads.keyChanged(key, 'xe');
-      if (!isStored) status = await this.#apply(this.#entryInvalidation(key), key, {});
+      if (!isStored) status = await this.#apply([this.#entryInvalidation(key)], key, {});
     }
     core.backend.events.emit('write', { cache: core.name, key, status });
     return status;
@@ -179,10 +194,10 @@ export class WriteRoad {
     kind: InvalidationKind,
     target: string,
     options: InvalidateOptions,
-    invalidation: Invalidation,
+    invalidations: readonly Invalidation[],
   ): Promise<WriteStatus> {
     const { stats, name, backend } = this.core;
-    const status = await this.#orDeferred(kind, target, () => this.#apply(invalidation, target, options));
+    const status = await this.#orDeferred(kind, target, () => this.#apply(invalidations, target, options));
     stats.invalidations += 1;
     backend.events.emit('invalidation', { cache: name, kind, target, status });
     return status;
@@ -197,31 +212,42 @@ export class WriteRoad {
     return 'deferred';
   }
 
-  async #apply(invalidation: Invalidation, target: string, options: InvalidateOptions): Promise<WriteStatus> {
-    invalidation.forget();
+  /** Parts of one invalidation, each on its own server: it is applied when all of them are. */
+  async #apply(
+    invalidations: readonly Invalidation[],
+    target: string,
+    options: InvalidateOptions,
+  ): Promise<WriteStatus> {
     const { redis } = this.core.backend;
-    const sentAtMark = redis?.journal.mark() ?? 0;
-    try {
-      await invalidation.apply();
-    } catch (error) {
-      if (!isRedisFailure(error)) throw error;
-      return await this.#queue(invalidation.item, target, options, error);
-    } finally {
-      invalidation.forget();
-    }
-    redis?.journal.applied(invalidation.item, sentAtMark);
-    return 'applied';
-  }
-
-  async #queue(item: JournalItem, target: string, options: InvalidateOptions, cause: unknown): Promise<WriteStatus> {
-    const { journal } = this.core.backend.redis as NonNullable<Backend['redis']>;
-    journal.queue(item);
-    if (options.strict !== true) return Promise.resolve('queued');
-    throw new NotInvalidatedError(
-      `"${target}" is not invalidated in Redis yet; it is queued and will be. This process does not use it any more.`,
-      { key: target, cause },
+    let isQueued = false;
+    let cause: unknown;
+    for (const { forget } of invalidations) forget();
+    await Promise.all(
+      invalidations.map(async ({ item, apply, forget }) => {
+        const sentAtMark = redis?.journal.mark() ?? 0;
+        try {
+          await apply();
+          redis?.journal.applied(item, sentAtMark);
+        } catch (error) {
+          if (!isRedisFailure(error)) throw error;
+          redis?.journal.queue(item);
+          isQueued = true;
+          cause = error;
+        } finally {
+          forget();
+        }
+      }),
     );
+    return isQueued ? queued(target, options, cause) : 'applied';
   }
+}
+
+function queued(target: string, options: InvalidateOptions, cause: unknown): WriteStatus {
+  if (options.strict !== true) return 'queued';
+  throw new NotInvalidatedError(
+    `"${target}" is not invalidated in Redis yet; it is queued and will be. This process does not use it any more.`,
+    { key: target, cause },
+  );
 }
 
 /** Finds stored keys: a Redis glob that may find too many, and the test each of them has to pass. */

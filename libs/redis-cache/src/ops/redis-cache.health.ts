@@ -114,9 +114,9 @@ async function measure(connection: RedisConnection, health: ConnectionHealth): P
     connection.keyCount().then((keys) => {
       health.keys = keys;
     }),
-    connection.info('memory').then((info) => {
-      health.usedMemoryBytes = Number(info.get('used_memory'));
-      health.maxMemoryBytes = Number(info.get('maxmemory'));
+    connection.memory().then(({ usedBytes, maxBytes }) => {
+      health.usedMemoryBytes = usedBytes;
+      health.maxMemoryBytes = maxBytes;
     }),
   ]);
 }

@@ -9,6 +9,20 @@ export interface RedisNode {
   port?: number;
 }
 
+/** What a connection is for; each kind has its own socket so that none waits behind another. */
+export type ConnectionKind = 'data' | 'control' | 'link' | 'admin';
+
+/** How one kind of connection proves who it is. What is missing is taken from the connection's own options. */
+export interface Credentials {
+  username?: string;
+  password?: string;
+  /** Certificates that change while the application runs. */
+  tls?: TlsOptions;
+}
+
+/** Asked at start, after every lost connection, and by `CacheEngine.rotateCredentials`. */
+export type CredentialsProvider = (kind: ConnectionKind) => Credentials | Promise<Credentials>;
+
 /** Where Redis is and how long to wait for it. */
 export interface ConnectionOptions {
   /** `redis://[user:password@]host[:port][/db]`, or `rediss://` for TLS. Excludes host, port, sentinels and cluster. */
@@ -17,10 +31,12 @@ export interface ConnectionOptions {
   host?: string;
   /** Default 6379. */
   port?: number;
-  /** Database number, default 0. */
+  /** Database number, default 0; a cluster has no other. */
   db?: number;
   username?: string;
   password?: string;
+  /** Credentials by kind of connection, each called when they are needed anew. They win over username and password. */
+  credentials?: CredentialsProvider;
   /** `true` uses the system's certificate authorities; options go to `tls.connect`. Default: plain TCP. */
   tls?: boolean | TlsOptions;
   /** Sentinels of a monitored primary; needs `sentinelName`. */
@@ -28,9 +44,17 @@ export interface ConnectionOptions {
   sentinelName?: string;
   sentinelUsername?: string;
   sentinelPassword?: string;
-  /** Seed nodes of a Redis Cluster. */
+  /** Default: as `tls`. */
+  sentinelTls?: boolean | TlsOptions;
+  /** Seed nodes of a Redis Cluster; the others are learned from them. */
   cluster?: readonly RedisNode[];
-  /** Most connections for reads and loads; more than one is opened only under pressure. Default 10. */
+  /**
+   * When an invalidation counts as `applied`: when the primary has done it (`primary`, the default), or when a replica
+   * has it too (`replicated`), so that no failover brings back what was invalidated. Without a replica in reach
+   * invalidations are then `queued` and tried again.
+   */
+  durability?: Durability;
+  /** Most connections for reads and loads, of each node; more than one is opened only under pressure. Default 10. */
   maxConnections?: number;
   /** TCP connect budget, default 1 s. */
   connectTimeout?: Duration;
@@ -42,8 +66,7 @@ export interface ConnectionOptions {
   socketTimeout?: Duration;
 }
 
-/** What a connection is for; each kind has its own socket so that none waits behind another. */
-export type ConnectionKind = 'data' | 'control' | 'link' | 'admin';
+export type Durability = 'primary' | 'replicated';
 
 export interface Timeouts {
   connectMs: number;
@@ -64,6 +87,8 @@ export function timeoutsOf(options: ConnectionOptions): Timeouts {
 
 const LINK_TIMEOUT_MS = 500;
 const ADMIN_TIMEOUT_MS = 5000;
+/** A sentinel that does not answer this fast is passed over for the next one. */
+const SENTINEL_TIMEOUT_MS = 500;
 
 /**
  * ioredis settings chosen for a cache rather than for a database: fail now instead of queueing (the defaults let a call
@@ -71,8 +96,10 @@ const ADMIN_TIMEOUT_MS = 5000;
  *
  * `maxRetriesPerRequest: 0` and `autoResendUnfulfilledCommands: false` belong together: the second alone leaves the
  * commands in flight pending for ever in ioredis 6.0.0 (redis/ioredis#2193).
+ *
+ * @param node the node of a cluster, whose address is not among the options
  */
-export function clientOptions(options: ConnectionOptions, kind: ConnectionKind): RedisOptions {
+export function clientOptions(options: ConnectionOptions, kind: ConnectionKind, node?: RedisNode): RedisOptions {
   const timeouts = timeoutsOf(options);
   const commandMs = {
     data: timeouts.commandMs,
@@ -81,7 +108,10 @@ export function clientOptions(options: ConnectionOptions, kind: ConnectionKind):
     admin: ADMIN_TIMEOUT_MS,
   }[kind];
   return {
-    ...addressOf(options),
+    ...addressOf(options, node),
+    ...identityOf(options),
+    // Seen in CLIENT LIST.
+    connectionName: `rcache:${kind}`,
     protocol: 2,
     lazyConnect: true,
     enableOfflineQueue: false,
@@ -97,39 +127,69 @@ export function clientOptions(options: ConnectionOptions, kind: ConnectionKind):
     socketTimeout: Math.max(timeouts.socketMs, commandMs * 1.5),
     disconnectTimeout: 100,
     keepAlive: 10_000,
-    retryStrategy: (attempt) => Math.min(50 * 2 ** (attempt - 1), 1000) * (0.5 + Math.random()),
+    retryStrategy: reconnectDelayMs,
   };
 }
 
-function addressOf(options: ConnectionOptions): RedisOptions {
-  const tls = options.tls === true ? {} : options.tls === false ? undefined : options.tls;
-  const shared = {
+/** Settings of a client that listens to one sentinel. */
+export function sentinelClientOptions(options: ConnectionOptions, { host, port }: RedisNode): RedisOptions {
+  const tls = tlsOf(options.sentinelTls ?? options.tls);
+  return {
+    host,
+    port: port ?? 26379,
+    ...(options.sentinelUsername === undefined ? {} : { username: options.sentinelUsername }),
+    ...(options.sentinelPassword === undefined ? {} : { password: options.sentinelPassword }),
+    ...(tls === undefined ? {} : { tls }),
+    protocol: 2,
+    lazyConnect: true,
+    enableReadyCheck: false,
+    disableClientInfo: true,
+    connectTimeout: timeoutsOf(options).connectMs,
+    socketTimeout: 3 * SENTINEL_TIMEOUT_MS,
+    retryStrategy: reconnectDelayMs,
+  };
+}
+
+function reconnectDelayMs(attempt: number): number {
+  return Math.min(50 * 2 ** (attempt - 1), 1000) * (0.5 + Math.random());
+}
+
+function identityOf(options: ConnectionOptions): RedisOptions {
+  const tls = tlsOf(options.tls);
+  return {
     ...(options.username === undefined ? {} : { username: options.username }),
     ...(options.password === undefined ? {} : { password: options.password }),
     ...(options.db === undefined ? {} : { db: options.db }),
     ...(tls === undefined ? {} : { tls }),
   };
-  if (options.cluster !== undefined) {
-    throw new InvalidOptionsError('connection', [
-      'cluster: Redis Cluster is not supported yet; use url, host or sentinels',
-    ]);
-  }
-  if (options.sentinels !== undefined) {
-    return {
-      ...shared,
-      sentinels: options.sentinels.map(({ host, port }) => ({ host, port: port ?? 26379 })),
-      name: options.sentinelName ?? 'mymaster',
-      ...(options.sentinelUsername === undefined ? {} : { sentinelUsername: options.sentinelUsername }),
-      ...(options.sentinelPassword === undefined ? {} : { sentinelPassword: options.sentinelPassword }),
-      ...(tls === undefined ? {} : { enableTLSForSentinelMode: true, sentinelTLS: tls }),
-      sentinelCommandTimeout: 500,
-      sentinelRetryStrategy: (attempt: number) => Math.min(50 * attempt, 500),
-      failoverDetector: true,
-      updateSentinels: true,
-    };
-  }
-  if (options.url !== undefined) return { ...parseUrl(options.url), ...shared };
-  return { host: options.host ?? '127.0.0.1', port: options.port ?? 6379, ...shared };
+}
+
+function tlsOf(tls: boolean | TlsOptions | undefined): TlsOptions | undefined {
+  return tls === true ? {} : tls === false ? undefined : tls;
+}
+
+function addressOf(options: ConnectionOptions, node: RedisNode | undefined): RedisOptions {
+  if (node !== undefined) return { host: node.host, port: node.port ?? 6379 };
+  if (options.sentinels !== undefined) return sentinelsOf(options, options.sentinels);
+  if (options.url !== undefined) return parseUrl(options.url);
+  return { host: options.host ?? '127.0.0.1', port: options.port ?? 6379 };
+}
+
+function sentinelsOf(options: ConnectionOptions, sentinels: readonly RedisNode[]): RedisOptions {
+  const sentinelTls = tlsOf(options.sentinelTls ?? options.tls);
+  return {
+    sentinels: sentinels.map(({ host, port }) => ({ host, port: port ?? 26379 })),
+    name: options.sentinelName ?? 'mymaster',
+    ...(options.sentinelUsername === undefined ? {} : { sentinelUsername: options.sentinelUsername }),
+    ...(options.sentinelPassword === undefined ? {} : { sentinelPassword: options.sentinelPassword }),
+    ...(tlsOf(options.tls) === undefined ? {} : { enableTLSForSentinelMode: true }),
+    ...(sentinelTls === undefined ? {} : { sentinelTLS: sentinelTls }),
+    sentinelCommandTimeout: SENTINEL_TIMEOUT_MS,
+    sentinelRetryStrategy: (attempt: number) => Math.min(50 * attempt, 500),
+    // A switch of the primary is heard by SentinelWatch, once for all connections and without noise on stderr.
+    failoverDetector: false,
+    updateSentinels: true,
+  };
 }
 
 /** Throws `InvalidOptionsError` without repeating the address, which may hold a password. */

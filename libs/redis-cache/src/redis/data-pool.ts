@@ -1,4 +1,4 @@
-import { Redis, type RedisOptions } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { Clock } from '../time.js';
 
 /**
@@ -9,8 +9,19 @@ const PRESSURE_MS = 5;
 /** An extra connection nobody used for this long is closed. */
 const IDLE_MS = 30_000;
 
+/** Where the connections come from. */
+export interface ClientSource {
+  create(): Redis;
+  /** Ends a client for good. */
+  discard(client: Redis): void;
+  /** Rejects for a client that leads to another server than the first one. */
+  check(client: Redis): Promise<void>;
+}
+
 interface Member {
   client: Redis;
+  /** Connected, and to the same server as the first. */
+  isUsable: boolean;
   owed: number;
   /** When it last gave a reply, or was asked after it owed none; meaningless while nothing is owed. */
   busySinceMs: number;
@@ -29,11 +40,13 @@ export class DataPool {
   #closed = false;
 
   constructor(
-    private readonly options: RedisOptions,
+    private readonly source: ClientSource,
     private readonly maxConnections: number,
     private readonly clock: Clock,
   ) {
-    this.#members.push(this.#newMember());
+    const first = this.#newMember();
+    first.isUsable = true;
+    this.#members.push(first);
   }
 
   get primary(): Redis {
@@ -61,7 +74,13 @@ export class DataPool {
 
   close(): void {
     this.#closed = true;
-    for (const { client } of this.#members) client.disconnect();
+    for (const { client } of this.#members) this.source.discard(client);
+  }
+
+  /** Keeps the first connection only, and measures the way to Redis anew: it may lead elsewhere from now on. */
+  dropExtras(): void {
+    this.#roundTripMs = Infinity;
+    for (const member of this.#members.slice(1)) this.#remove(member);
   }
 
   #pick(): Member {
@@ -70,7 +89,7 @@ export class DataPool {
     const nowMs = this.clock.nowMs();
     let best = primary;
     for (const member of this.#members) {
-      if (member.client.status === 'ready' && member.owed < best.owed) best = member;
+      if (member.isUsable && member.owed < best.owed) best = member;
     }
     if (this.#isBlocked(nowMs)) this.#lookAgain();
     else this.#shrink(nowMs);
@@ -79,9 +98,7 @@ export class DataPool {
 
   #isBlocked(nowMs: number): boolean {
     const sinceMs = nowMs - PRESSURE_MS - this.#roundTripMs;
-    return this.#members.every(
-      ({ client, owed, busySinceMs }) => client.status !== 'ready' || (owed > 0 && busySinceMs <= sinceMs),
-    );
+    return this.#members.every(({ isUsable, owed, busySinceMs }) => !isUsable || (owed > 0 && busySinceMs <= sinceMs));
   }
 
   /** Grows if replies are missing even after the sockets were read: a process that was busy finds its replies there. */
@@ -97,16 +114,24 @@ export class DataPool {
   }
 
   #grow(): void {
-    const opening = this.#members.some(({ client }) => client.status !== 'ready');
+    const opening = this.#members.some(({ isUsable }) => !isUsable);
     if (opening || this.#closed) return;
     const member = this.#newMember();
     this.#members.push(member);
     member.client.on('close', () => {
       this.#remove(member);
     });
-    member.client.connect().catch(() => {
-      this.#remove(member);
-    });
+    member.client
+      .connect()
+      .then(() => this.source.check(member.client))
+      .then(
+        () => {
+          member.isUsable = true;
+        },
+        () => {
+          this.#remove(member);
+        },
+      );
   }
 
   #shrink(nowMs: number): void {
@@ -117,15 +142,11 @@ export class DataPool {
   #remove(member: Member): void {
     const index = this.#members.indexOf(member);
     if (index > 0) this.#members.splice(index, 1);
-    member.client.disconnect();
+    this.source.discard(member.client);
   }
 
   #newMember(): Member {
-    const client = new Redis(this.options);
-    client.on('error', ignore);
-    return { client, owed: 0, busySinceMs: 0, idleSinceMs: this.clock.nowMs() };
+    const client = this.source.create();
+    return { client, isUsable: false, owed: 0, busySinceMs: 0, idleSinceMs: this.clock.nowMs() };
   }
 }
-
-/** Without a listener ioredis prints every connection error; the state of the connection already tells. */
-function ignore(): void {}

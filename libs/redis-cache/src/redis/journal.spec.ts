@@ -1,8 +1,8 @@
 import { EventChannel } from '../events.js';
 import { systemClock } from '../time.js';
-import { Journal, type JournalItem } from './journal.js';
+import { Journal, type JournalItem, type Replay } from './journal.js';
 
-const EVERYTHING: JournalItem = { kind: 'tag', name: 'n' };
+const EVERYTHING: JournalItem[] = [{ kind: 'tag', name: 'n' }];
 const entry = (name: string): JournalItem => ({ kind: 'entry', name });
 
 describe('the journal', () => {
@@ -10,8 +10,14 @@ describe('the journal', () => {
   let events: EventChannel;
   let journal: Journal;
   let replayed: string[];
-  const replay = async ({ name }: JournalItem): Promise<void> => {
+  const replay = async ({ name }: JournalItem): Promise<boolean> => {
     replayed.push(name);
+    return true;
+  };
+  const replayAll = (how: Replay = replay): Promise<void> => journal.replay(how, () => true);
+  const replayForAnotherServer = (): Promise<void> => {
+    journal.queueRecent(() => true);
+    return replayAll();
   };
   beforeEach(() => {
     nowMs = 0;
@@ -27,7 +33,7 @@ describe('the journal', () => {
       false,
       false,
     ]);
-    await journal.replay(replay, false);
+    await replayAll();
     expect(journal.covers('entry', 'a')).toBe(false);
     expect(replayed).toEqual(['a']);
     expect(journal.queued).toBe(0);
@@ -36,27 +42,43 @@ describe('the journal', () => {
   it('keeps the same invalidation once, in order of the first', async () => {
     for (const name of ['a', 'b', 'a', 'c', 'b']) journal.queue(entry(name));
     expect(journal.queued).toBe(3);
-    await journal.replay(replay, false);
+    await replayAll();
     expect(replayed).toEqual(['a', 'b', 'c']);
   });
 
-  it('stops at the first failure and keeps the rest', async () => {
+  it('keeps what failed, and says so', async () => {
     for (const name of ['a', 'b', 'c']) journal.queue(entry(name));
-    const failing = async (item: JournalItem): Promise<void> => {
+    const failing = async (item: JournalItem): Promise<boolean> => {
       if (item.name === 'b') throw new Error('gone again');
-      await replay(item);
+      return replay(item);
     };
-    await expect(journal.replay(failing, false)).rejects.toThrow('gone again');
+    await expect(replayAll(failing)).rejects.toThrow('gone again');
     expect([journal.covers('entry', 'a'), journal.covers('entry', 'b'), journal.covers('entry', 'c')]).toEqual([
       false,
       true,
-      true,
+      false,
     ]);
+  });
+
+  it('keeps what is not known to outlive a failover', async () => {
+    journal.queue(entry('a'));
+    await replayAll(() => Promise.resolve(false));
+    expect(journal.covers('entry', 'a')).toBe(true);
+  });
+
+  it('carries out what may be carried out now', async () => {
+    for (const name of ['a', 'b']) journal.queue(entry(name));
+    await journal.replay(replay, ({ name }) => name === 'b');
+    expect(replayed).toEqual(['b']);
+    expect([journal.covers('entry', 'a'), journal.covers('entry', 'b')]).toEqual([true, false]);
   });
 
   it('keeps what is queued again while it is being carried out', async () => {
     journal.queue(entry('a'));
-    await journal.replay(async () => journal.queue(entry('a')), false);
+    await replayAll(async (item) => {
+      journal.queue(item);
+      return true;
+    });
     expect(journal.covers('entry', 'a')).toBe(true);
   });
 
@@ -76,7 +98,7 @@ describe('the journal', () => {
     expect(journal.covers('entry', 'never queued')).toBe(true);
     journal.queue(entry('later'));
     expect(journal.queued).toBe(1);
-    await journal.replay(replay, false);
+    await replayAll();
     expect(replayed).toEqual(['n']);
     expect(journal.covers('entry', 'k3')).toBe(false);
     journal.queue(entry('after'));
@@ -88,19 +110,19 @@ describe('the journal', () => {
     nowMs = 30_000;
     journal.applied(entry('recent'), journal.mark());
     nowMs = 61_000;
-    await journal.replay(replay, true);
+    await replayForAnotherServer();
     expect(replayed).toEqual(['recent']);
   });
 
   it('repeats nothing for the same server', async () => {
     journal.applied(entry('a'), journal.mark());
-    await journal.replay(replay, false);
+    await replayAll();
     expect(replayed).toEqual([]);
   });
 
   it('repeats everything when it could not remember all of the last minute', async () => {
     for (let id = 0; id < 10_001; id++) journal.applied(entry(`k${id}`), journal.mark());
-    await journal.replay(replay, true);
+    await replayForAnotherServer();
     expect(replayed).toContain('n');
   });
 

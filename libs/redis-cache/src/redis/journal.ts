@@ -7,13 +7,15 @@ export interface JournalItem {
   name: string;
 }
 
-/** Carries out one invalidation in Redis. */
-export type Replay = (item: JournalItem) => Promise<void>;
+/** Carries out one invalidation in Redis; `false` when that is not known to outlive a failover yet. */
+export type Replay = (item: JournalItem) => Promise<boolean>;
 
 const MAX_QUEUED = 10_000;
 /** Longer than a failover takes: acknowledged invalidations this young may be unknown to a new primary. */
 const RECENT_MS = 60_000;
 const MAX_RECENT = 10_000;
+/** Replayed at once, so that a long journal does not cost a round trip each. */
+const REPLAY_BATCH = 100;
 
 /**
  * Invalidations that Redis has not carried out, and those of the last minute that it has. The first are replayed when
@@ -30,7 +32,8 @@ export class Journal {
 
   constructor(
     private readonly connectionName: string,
-    private readonly everything: JournalItem,
+    /** What stands for any invalidation at all. */
+    private readonly everything: readonly JournalItem[],
     private readonly clock: Clock,
     private readonly events: EventChannel,
   ) {}
@@ -54,8 +57,9 @@ export class Journal {
       this.#queued.clear();
       this.#overflowed = true;
     }
-    const queued = this.#overflowed ? this.everything : item;
-    this.#queued.set(idOf(queued.kind, queued.name), { item: queued, atMark: ++this.#mark });
+    for (const queued of this.#overflowed ? this.everything : [item]) {
+      this.#queued.set(idOf(queued.kind, queued.name), { item: queued, atMark: ++this.#mark });
+    }
     this.#report();
   }
 
@@ -70,13 +74,24 @@ export class Journal {
     this.#remember(id, item);
   }
 
-  /** Carries out what is queued; with `recentToo` also what another server may have lost. Stops at the first failure. */
-  async replay(replay: Replay, recentToo: boolean): Promise<void> {
-    if (recentToo) this.#queueRecent();
-    for (const { item } of [...this.#queued.values()]) {
-      const sentAtMark = this.#mark;
-      await replay(item);
-      this.applied(item, sentAtMark);
+  /** Queues again what was carried out of late, because Redis may have lost it. */
+  queueRecent(isConcerned: (item: JournalItem) => boolean): void {
+    this.#forgetOld();
+    const overflowed = this.clock.nowMs() - this.#recentOverflowedAtMs < RECENT_MS;
+    const lost = [...(overflowed ? this.everything : []), ...[...this.#recent.values()].map(({ item }) => item)];
+    for (const item of lost.filter(isConcerned)) this.queue(item);
+  }
+
+  /** Carries out what is queued and may be carried out now. Rejects with the first failure. */
+  async replay(replay: Replay, isConcerned: (item: JournalItem) => boolean): Promise<void> {
+    const due = [...this.#queued.values()].map(({ item }) => item).filter(isConcerned);
+    for (let begin = 0; begin < due.length; begin += REPLAY_BATCH) {
+      await Promise.all(
+        due.slice(begin, begin + REPLAY_BATCH).map(async (item) => {
+          const sentAtMark = this.#mark;
+          if (await replay(item)) this.applied(item, sentAtMark);
+        }),
+      );
     }
     if (this.#queued.size === 0 && this.#overflowed) this.#overflowed = false;
     this.#report();
@@ -90,12 +105,6 @@ export class Journal {
     }
     this.#recent.delete(id);
     this.#recent.set(id, { item, atMs: this.clock.nowMs() });
-  }
-
-  #queueRecent(): void {
-    this.#forgetOld();
-    if (this.clock.nowMs() - this.#recentOverflowedAtMs < RECENT_MS) this.queue(this.everything);
-    for (const { item } of this.#recent.values()) this.queue(item);
   }
 
   #forgetOld(): void {

@@ -1,3 +1,5 @@
+import { SLOT_COUNT, slotOf } from './slots.js';
+
 /**
  * The spelling of every key in Redis, and the only place that knows it. All keys of one entry share a hash tag and so
  * a cluster slot; the parts between the braces are encoded by `cache/key.ts` and never hold a brace.
@@ -7,7 +9,10 @@
  *     app:xe:{cache:key}  marker of an invalidation
  *     app:w:{cache:key}   wake marker: a load ended without storing
  *
- * Tags are `u:<tag>` for the user's, `c:<cache>` for a whole cache and `n` for the namespace.
+ *     app:g:{n}:run       a server whose data were found to be believable, or made so
+ *
+ * Tags are `u:<tag>` for the user's, `c:<cache>` for a whole cache and `n` for the namespace. In a cluster the last two
+ * have copies, such as `c:users.3` and `n.3-17`: see `copiesOf`.
  */
 export const NAME_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
 
@@ -42,6 +47,11 @@ export class Keyspace {
     return [this.of('t', tag), this.of('xt', tag)];
   }
 
+  /** Says of a run of a server that its namespace id, or this copy of it, is not older than the data it loaded. */
+  judgedKey(namespaceCopy: string, runId: string): string {
+    return `${this.#prefix}g:{${namespaceCopy}}:${runId}`;
+  }
+
   /** A SCAN pattern; `slotGlob` is already a glob over encoded keys. */
   glob(kind: KeyKind, slotGlob: string): string {
     return `${this.#prefix}${kind}:{${slotGlob}}`;
@@ -69,4 +79,25 @@ export function cacheTag(cacheName: string): string {
 
 export function userTag(encodedTag: string): string {
   return `u:${encodedTag}`;
+}
+
+const COPIES = 16;
+
+/**
+ * The copies of a reserved id in a cluster. Each entry records the copy that lies in the same sixteenth of the slots as
+ * the entry itself, so that both are usually on the same node and a dead node makes no other node's entries unverifiable;
+ * one id for all would. The number behind the dash is the first that puts the copy there.
+ */
+export function copiesOf(tag: string): readonly string[] {
+  return Array.from({ length: COPIES }, (_, index) => {
+    for (let attempt = 0; ; attempt++) {
+      const copy = attempt === 0 ? `${tag}.${index}` : `${tag}.${index}-${attempt}`;
+      if (copyIndexOf(copy) === index) return copy;
+    }
+  });
+}
+
+/** Which copy goes with what stands between the braces of a key. */
+export function copyIndexOf(slotKey: string): number {
+  return Math.floor((slotOf(slotKey) * COPIES) / SLOT_COUNT);
 }

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Clock } from '../time.js';
+import type { Shard } from './shard.js';
 
 export interface LinkListener {
   /** Keys that changed, or `null` when the server was flushed. */
@@ -23,6 +24,7 @@ const INVALIDATION_CHANNEL = '__redis__:invalidate';
  * what happened before the ping that was answered before it; `onProven` reports that earlier one.
  */
 export class LinkConnection {
+  readonly #client: Redis;
   #heartbeat: NodeJS.Timeout | undefined;
   #previousSentAtMs: number | undefined;
   #isArmed = false;
@@ -32,14 +34,13 @@ export class LinkConnection {
   #session = 0;
 
   constructor(
-    private readonly client: Redis,
+    private readonly shard: Shard,
     private readonly prefixes: readonly string[],
     private readonly heartbeatMs: number,
-    /** Proves on another connection that the server is still a primary; a rejection is a gap. */
-    private readonly confirm: () => Promise<void>,
     private readonly clock: Clock,
     private readonly listener: LinkListener,
   ) {
+    const client = (this.#client = shard.newLinkClient());
     client.on('ready', () => void this.#arm());
     client.on('close', () => {
       this.#gap('connection lost');
@@ -61,7 +62,7 @@ export class LinkConnection {
   stop(reason: string): void {
     this.#isWanted = false;
     this.#gap(reason);
-    this.client.disconnect();
+    this.#client.disconnect();
   }
 
   /**
@@ -72,8 +73,8 @@ export class LinkConnection {
     if (!this.#isArmed) return false;
     const session = this.#session;
     try {
-      await this.client.ping();
-      await this.client.ping();
+      await this.#client.ping();
+      await this.#client.ping();
     } catch {
       return false;
     }
@@ -82,8 +83,8 @@ export class LinkConnection {
 
   #connect(): void {
     // 'reconnecting' too: a client told to disconnect in that state stays there and does nothing.
-    if (!this.#isWanted || !['wait', 'end', 'reconnecting'].includes(this.client.status)) return;
-    this.client.connect().catch(() => {
+    if (!this.#isWanted || !['wait', 'end', 'reconnecting'].includes(this.#client.status)) return;
+    this.#client.connect().catch(() => {
       // Reconnecting goes on by itself; until then there is no trust.
     });
   }
@@ -91,10 +92,12 @@ export class LinkConnection {
   async #arm(): Promise<void> {
     const session = ++this.#session;
     try {
-      const id = await this.client.client('ID');
+      // A sentinel may have led the link to another server than the one that is read.
+      if (!(await this.shard.isSameServer(this.#client))) throw new Error('another server');
+      const id = await this.#client.client('ID');
       const prefixes = this.prefixes.flatMap((prefix) => ['PREFIX', prefix]);
-      await this.client.call('CLIENT', 'TRACKING', 'ON', 'REDIRECT', String(id), 'BCAST', ...prefixes);
-      await this.client.subscribe(INVALIDATION_CHANNEL);
+      await this.#client.call('CLIENT', 'TRACKING', 'ON', 'REDIRECT', String(id), 'BCAST', ...prefixes);
+      await this.#client.subscribe(INVALIDATION_CHANNEL);
     } catch {
       if (session === this.#session) this.#drop('tracking was refused');
       return;
@@ -109,7 +112,8 @@ export class LinkConnection {
   async #beat(session: number): Promise<void> {
     const sentAtMs = this.clock.nowMs();
     try {
-      await Promise.all([this.client.ping(), this.confirm()]);
+      // On another connection the server proves that it is still a primary.
+      await Promise.all([this.#client.ping(), this.shard.confirm()]);
     } catch {
       if (session === this.#session) this.#drop('no heartbeat');
       return;
@@ -133,7 +137,7 @@ export class LinkConnection {
   #drop(reason: string): void {
     this.#gap(reason);
     // A link that does not answer is replaced; ioredis reconnects after a dropped socket, not after `disconnect()`.
-    this.client.disconnect(true);
+    this.#client.disconnect(true);
   }
 
   #gap(reason: string): void {

@@ -1,5 +1,8 @@
+import type { Redis } from 'ioredis';
 import { RedisUnavailableError } from '../errors.js';
-import type { RedisConnection } from './redis-connection.js';
+import { translateRedisError } from './redis-errors.js';
+import type { Shard } from './shard.js';
+import { slotOf } from './slots.js';
 
 /** Keys of one MGET; a longer one would hold up the server and the replies behind it. */
 const MAX_KEYS = 128;
@@ -14,18 +17,20 @@ interface PendingRead {
 
 /**
  * Sends the GETs of one turn of the event loop as one MGET, or a few: most of what a read costs in ioredis is the command object
- * and its promise, not the bytes.
+ * and its promise, not the bytes. A cluster answers only keys of one slot at once, so there it is one MGET per slot, and
+ * all of them in one write.
  */
 export class MergedReads {
   readonly #pending: PendingRead[] = [];
   #outstanding = 0;
   #isScheduled = false;
 
-  constructor(private readonly connection: RedisConnection) {}
+  constructor(private readonly shard: Shard) {}
 
+  /** Rejects with `RedirectedError` when another node of the cluster has the key. */
   get(key: string): Promise<Buffer | null> {
     return new Promise((resolve, reject) => {
-      if (!this.connection.isUp) {
+      if (!this.shard.isUp) {
         reject(new RedisUnavailableError('Redis is down: GET was not sent.'));
         return;
       }
@@ -48,8 +53,8 @@ export class MergedReads {
   async #answer(reads: readonly PendingRead[]): Promise<void> {
     this.#outstanding += 1;
     try {
-      const values = await this.#send(reads);
-      for (const [index, { resolve }] of reads.entries()) resolve(values[index] ?? null);
+      if (this.shard.isCluster) await this.#answerBySlot(reads);
+      else settle(reads, await this.shard.execute('data', 'MGET', (client) => mget(client, reads)));
     } catch (error) {
       for (const { reject } of reads) reject(error);
     } finally {
@@ -58,8 +63,37 @@ export class MergedReads {
     }
   }
 
-  #send(reads: readonly PendingRead[]): Promise<(Buffer | null)[]> {
-    // MGET even for one key: it answers nil for a foreign type where GET would be an error.
-    return this.connection.execute('data', 'MGET', (client) => client.mgetBuffer(reads.map(({ key }) => key)));
+  async #answerBySlot(reads: readonly PendingRead[]): Promise<void> {
+    const bySlot = [...groupBy(reads, ({ key }) => slotOf(key)).values()];
+    const replies = await this.shard.execute('data', 'MGET', async (client) => {
+      const pipeline = client.pipeline();
+      for (const group of bySlot) pipeline.mgetBuffer(group.map(({ key }) => key));
+      return (await pipeline.exec()) ?? [];
+    });
+    for (const [index, group] of bySlot.entries()) {
+      const [error, values] = replies[index] ?? [new Error('no reply')];
+      if (error === null) settle(group, values as (Buffer | null)[]);
+      else for (const { reject } of group) reject(translateRedisError(error, 'MGET'));
+    }
   }
+}
+
+/** MGET even for one key: it answers nil for a foreign type where GET would be an error. */
+function mget(client: Redis, reads: readonly PendingRead[]): Promise<(Buffer | null)[]> {
+  return client.mgetBuffer(reads.map(({ key }) => key));
+}
+
+function settle(reads: readonly PendingRead[], values: readonly (Buffer | null)[]): void {
+  for (const [index, { resolve }] of reads.entries()) resolve(values[index] ?? null);
+}
+
+function groupBy<T>(items: readonly T[], keyOf: (item: T) => number): Map<number, T[]> {
+  const groups = new Map<number, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return groups;
 }

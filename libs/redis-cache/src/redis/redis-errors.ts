@@ -1,4 +1,5 @@
 import { RedisRefusedError, RedisUnavailableError, type RedisCacheError } from '../errors.js';
+import { redirectionOf } from './redirection.js';
 
 /**
  * Turns what ioredis throws into our own errors. An ioredis error carries the command with its arguments, passwords
@@ -8,6 +9,8 @@ export function translateRedisError(error: unknown, command: string): RedisCache
   if (error instanceof RedisUnavailableError || error instanceof RedisRefusedError) return error;
   const message = error instanceof Error ? error.message : String(error);
   const reply = /^[A-Z]{2,}(?=\s|$)/.exec(message)?.[0];
+  const redirection = isReply(error) ? redirectionOf(message) : undefined;
+  if (redirection !== undefined) return redirection;
   if (reply !== undefined && !UNAVAILABLE_REPLIES.has(reply) && isReply(error)) {
     return new RedisRefusedError(reply, `Redis refused ${command} with ${reply}.`);
   }
@@ -15,15 +18,7 @@ export function translateRedisError(error: unknown, command: string): RedisCache
 }
 
 /** Replies of a server that cannot serve us now; all others are answers to this one command. */
-const UNAVAILABLE_REPLIES = new Set([
-  'LOADING',
-  'MASTERDOWN',
-  'CLUSTERDOWN',
-  'NOAUTH',
-  'WRONGPASS',
-  'BUSY',
-  'TRYAGAIN',
-]);
+const UNAVAILABLE_REPLIES = new Set(['LOADING', 'MASTERDOWN', 'CLUSTERDOWN', 'NOAUTH', 'WRONGPASS', 'BUSY']);
 
 function isReply(error: unknown): boolean {
   return error instanceof Error && error.name === 'ReplyError';

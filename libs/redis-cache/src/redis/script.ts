@@ -16,12 +16,19 @@ export class Script {
     this.sha1 = createHash('sha1').update(lua).digest('hex');
   }
 
-  async run(client: Redis, keysAndArgs: readonly (string | number | Buffer)[]): Promise<unknown> {
+  /** @param isAsking whether the key is on its way to this node of a cluster */
+  async run(client: Redis, keysAndArgs: readonly (string | number | Buffer)[], isAsking = false): Promise<unknown> {
+    const send = async (...command: [name: string, script: string]): Promise<unknown> => {
+      // Sent in one turn, because it holds for the next command of the connection only.
+      const asked = isAsking ? client.asking() : undefined;
+      const [reply] = await Promise.all([client.callBuffer(...command, this.keyCount, ...keysAndArgs), asked]);
+      return reply;
+    };
     try {
-      return await client.callBuffer('EVALSHA', this.sha1, this.keyCount, ...keysAndArgs);
+      return await send('EVALSHA', this.sha1);
     } catch (error) {
       if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-      return client.callBuffer('EVAL', this.lua, this.keyCount, ...keysAndArgs);
+      return send('EVAL', this.lua);
     }
   }
 }

@@ -1,0 +1,67 @@
+import { Redis } from 'ioredis';
+import {
+  clientOptions,
+  type ConnectionKind,
+  type ConnectionOptions,
+  type Credentials,
+  type RedisNode,
+} from './connection-options.js';
+
+/**
+ * Makes the clients of one server and keeps their credentials current. ioredis reads user, password and certificates
+ * from a client's options whenever it connects, so that changing them there is enough for the next time.
+ */
+export class ClientFactory {
+  readonly #clients = new Map<Redis, ConnectionKind>();
+  readonly #known = new Map<ConnectionKind, Credentials>();
+
+  constructor(
+    private readonly options: ConnectionOptions,
+    private readonly node?: RedisNode,
+  ) {}
+
+  create(kind: ConnectionKind): Redis {
+    const client = new Redis(clientOptions(this.options, kind, this.node));
+    Object.assign(client.options, this.#known.get(kind));
+    this.#clients.set(client, kind);
+    client.on('error', ignore);
+    client.on('close', () => {
+      this.refresh().catch(ignore);
+    });
+    return client;
+  }
+
+  /** A client that will not be used again. */
+  discard(client: Redis): void {
+    this.#clients.delete(client);
+    client.disconnect();
+  }
+
+  /** Asks for the credentials of every kind in use, for the next connect. Rejects with what the provider throws. */
+  async refresh(): Promise<void> {
+    const { credentials } = this.options;
+    if (credentials === undefined) return;
+    await Promise.all(
+      [...new Set(this.#clients.values())].map(async (kind) => {
+        this.#known.set(kind, await credentials(kind));
+      }),
+    );
+    for (const [client, kind] of this.#clients) Object.assign(client.options, this.#known.get(kind));
+  }
+
+  /** The same, and proves them on what is connected now; the link, which hears only, keeps what it has till it reconnects. */
+  async rotate(): Promise<void> {
+    await this.refresh();
+    await Promise.all(
+      [...this.#clients].map(async ([client, kind]) => {
+        const { username = this.options.username ?? 'default', password } = this.#known.get(kind) ?? {};
+        if (kind !== 'link' && client.status === 'ready' && password !== undefined) {
+          await client.auth(username, password);
+        }
+      }),
+    );
+  }
+}
+
+/** The state of a connection tells what went wrong; without a listener ioredis prints every error. */
+function ignore(): void {}
