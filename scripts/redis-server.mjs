@@ -51,15 +51,17 @@ export async function findRedis() {
  * @param {object} [options]
  * @param {string[]} [options.args] further arguments of redis-server, such as `['--maxmemory', '10mb']`; they win over ours
  * @param {number} [options.port] a free loopback port by default
+ * @param {string} [options.config] path of a configuration file, read first, which the server may rewrite; not in a container
  * @returns {Promise<RedisServer>}
  * @throws {Error} when no Redis is found, or with the server's log when it does not start
  */
-export async function startRedis({ args = [], port } = {}) {
+export async function startRedis({ args = [], port, config } = {}) {
   const source = await findRedis();
   if (!source) throw new Error(HOW_TO_GET_REDIS);
+  const files = config === undefined ? [] : [config];
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await startOn(port ?? (await freePort()), args, source);
+      return await startOn(port ?? (await freePort()), files, args, source);
     } catch (error) {
       const portWasTaken = /address already in use/i.test(String(error));
       if (!portWasTaken || port !== undefined || attempt === PORT_ATTEMPTS) throw error;
@@ -69,11 +71,12 @@ export async function startRedis({ args = [], port } = {}) {
 
 /**
  * @param {number} port
+ * @param {string[]} files
  * @param {string[]} args
  * @param {{ program: string } | { docker: string }} source
  * @returns {Promise<RedisServer>}
  */
-async function startOn(port, args, source) {
+async function startOn(port, files, args, source) {
   const isDocker = 'docker' in source;
   const container = `rcache-redis-${process.pid}-${port}`;
   const server = await startGuarded({
@@ -81,7 +84,7 @@ async function startOn(port, args, source) {
     command: (folder) =>
       isDocker
         ? containerCommand(source.docker, container, port, args)
-        : programCommand(source.program, folder, port, args),
+        : programCommand(source.program, folder, port, files, args),
     // A container ends with its client only when the client gets the chance to pass the signal on.
     endSignal: isDocker ? 'TERM' : 'KILL',
   });
@@ -91,7 +94,7 @@ async function startOn(port, args, source) {
     timeoutMs: isDocker ? START_TIMEOUT_MS.docker : START_TIMEOUT_MS.program,
     // The log tells our server from a stranger on the same port. NOAUTH is an answer of a server that is ready, too.
     isReady: async () =>
-      server.log().includes('Ready to accept connections') &&
+      /Ready to accept connections|Sentinel ID is/.test(server.log()) &&
       /^(\+PONG|-NOAUTH)/.test((await askLoopback(port, 'PING\r\n')) ?? ''),
   });
 
@@ -119,11 +122,12 @@ async function startOn(port, args, source) {
  * @param {string} program
  * @param {string} folder
  * @param {number} port
+ * @param {string[]} files
  * @param {string[]} args
  */
-function programCommand(program, folder, port, args) {
+function programCommand(program, folder, port, files, args) {
   const address = ['--port', String(port), '--bind', '127.0.0.1'];
-  return [program, ...address, '--dir', folder, '--save', '', '--appendonly', 'no', ...args];
+  return [program, ...files, ...address, '--dir', folder, '--save', '', '--appendonly', 'no', ...args];
 }
 
 /**

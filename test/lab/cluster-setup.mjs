@@ -1,6 +1,7 @@
 // @ts-check
 import { viewOf } from './cluster-view.mjs';
 import { newLabNode } from './lab-node.mjs';
+import { isInSync } from './replication.mjs';
 import { labPort } from './lab-port.mjs';
 import { until } from './until.mjs';
 
@@ -22,7 +23,7 @@ export async function newClusterNode(folder, { args = [], persistent: isPersiste
   const node = await newLabNode({
     folder,
     isPersistent,
-    args: ({ proxyPort }) =>
+    args: (proxyPort) =>
       [
         ['--cluster-enabled', 'yes'],
         ['--cluster-node-timeout', String(NODE_TIMEOUT_MS)],
@@ -82,9 +83,4 @@ export async function formCluster(members) {
     );
   });
   await Promise.all(replicas.map((replica) => until('a replica is in sync', () => isInSync(replica))));
-}
-
-/** @param {LabNode} replica */
-export async function isInSync(replica) {
-  return /master_link_status:up/.test(await replica.client.info('replication'));
 }

@@ -1,10 +1,13 @@
 // @ts-check
-import { formCluster, isInSync, newClusterNode } from './cluster-setup.mjs';
+import { formCluster, newClusterNode } from './cluster-setup.mjs';
 import { moveSlots } from './cluster-slots.mjs';
 import { majorityView } from './cluster-view.mjs';
 import { buildLab } from './lab.mjs';
+import { isInSync, isPrimary as answersAsPrimary } from './replication.mjs';
 import { until } from './until.mjs';
 
+/** @typedef {import('./lab.mjs').Lab} Lab */
+/** @typedef {import('./lab.mjs').LabOptions} LabOptions */
 /** @typedef {import('./lab-node.mjs').LabNode} LabNode */
 
 const NODE_COUNT = 6;
@@ -22,8 +25,8 @@ const FAILOVER_MS = 6_000;
 
 /**
  * A Redis Cluster of three primaries and three replicas.
- * @param {import('./lab.mjs').LabOptions} [options]
- * @returns {Promise<import('./lab.mjs').Lab & ClusterParts>}
+ * @param {LabOptions} [options]
+ * @returns {Promise<Lab & ClusterParts>}
  */
 export function startCluster(options = {}) {
   return buildLab(async (folder, keep) => {
@@ -96,7 +99,6 @@ async function failOver(replica) {
       await replica.client.cluster('FAILOVER');
       orderedAtMs = performance.now();
     }
-    const [role] = await replica.client.role();
-    return role === 'master';
+    return answersAsPrimary(replica);
   });
 }

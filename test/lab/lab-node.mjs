@@ -1,5 +1,5 @@
 // @ts-check
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { startRedis } from '../../scripts/redis-server.mjs';
@@ -7,7 +7,7 @@ import { startFaultProxy } from './fault-proxy.mjs';
 import { labPort } from './lab-port.mjs';
 
 /**
- * A Redis data server behind a proxy. It comes back on the same port, behind the same proxy, with the same arguments; its
+ * A Redis server behind a proxy. It comes back on the same port, behind the same proxy, with the same arguments; its
  * data only from a folder that is kept.
  */
 export class LabNode {
@@ -15,6 +15,8 @@ export class LabNode {
   #server;
   /** @type {Redis | undefined} */
   #client;
+  /** @type {string | undefined} */
+  #config;
 
   /**
    * @param {object} own
@@ -49,10 +51,20 @@ export class LabNode {
     return this.#client;
   }
 
+  /**
+   * Gives it a configuration file before its first start, which the server itself may rewrite later.
+   * @param {string[]} lines
+   */
+  async configure(lines) {
+    this.#config = join(this.folder, 'redis.conf');
+    await writeFile(this.#config, lines.join('\n'));
+  }
+
   async start() {
     if (this.isRunning()) return;
     if (!this.isPersistent) await this.#forget();
-    this.#server = await startRedis({ port: this.port, args: ['--dir', this.folder, ...this.args] });
+    const args = ['--dir', this.folder, ...this.args];
+    this.#server = await startRedis({ port: this.port, config: this.#config, args });
   }
 
   /** Ends the server at once, without a chance to save anything. */
@@ -91,17 +103,12 @@ export class LabNode {
  *
  * @param {object} options
  * @param {import('./lab-folder.mjs').LabFolder} options.folder of the lab
- * @param {(ports: { port: number, proxyPort: number }) => string[]} options.args of redis-server
+ * @param {(proxyPort: number) => string[]} options.args of redis-server
  * @param {boolean} [options.isPersistent] default false
  */
 export async function newLabNode({ folder, args, isPersistent = false }) {
   const port = await labPort();
   const proxy = await startFaultProxy({ targetPort: port });
-  return new LabNode({
-    port,
-    proxy,
-    folder: await folder.subfolder(String(port)),
-    args: args({ port, proxyPort: proxy.port }),
-    isPersistent,
-  });
+  const own = await folder.subfolder(String(port));
+  return new LabNode({ port, proxy, folder: own, args: args(proxy.port), isPersistent });
 }

@@ -2,10 +2,13 @@
 import { buildLab } from './lab.mjs';
 import { newLabNode } from './lab-node.mjs';
 
+/** @typedef {import('./lab.mjs').Lab} Lab */
+/** @typedef {import('./lab.mjs').LabOptions} LabOptions */
+
 /**
  * One Redis server.
- * @param {import('./lab.mjs').LabOptions} [options]
- * @returns {Promise<import('./lab.mjs').Lab>}
+ * @param {LabOptions} [options]
+ * @returns {Promise<Lab>}
  */
 export function startStandalone({ args = [], persistent: isPersistent } = {}) {
   return buildLab(async (folder, keep) => {
