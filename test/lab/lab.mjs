@@ -19,7 +19,8 @@ import { makeLabFolder } from './lab-folder.mjs';
  * @property {import('../../libs/redis-cache/src/redis/connection-options.js').ConnectionOptions} connection leads through the proxies
  * @property {LabNode[]} nodes every data server
  * @property {() => Promise<LabNode[]>} primaries those that are now, in the view of the majority
- * @property {() => Promise<void>} [failover] planned; resolves when the new primary answers as one. Not of a standalone server
+ * @property {(primary?: LabNode) => Promise<void>} [failover] planned, of a random primary by default; resolves when the new
+ *   primary answers as one. Not of a standalone server
  * @property {() => Promise<void>} stop
  */
 
