@@ -18,6 +18,35 @@ const everyProject = {
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
 };
 
+/** What is promised of every topology. The other specs are about one server, or about none. */
+const promises = [
+  'batches',
+  'deferred-evictions',
+  'entity-cache',
+  'late-loader',
+  'patterns',
+  'put',
+  'read-your-invalidation',
+  'rivals',
+  'stale-while-refreshing',
+  'stampede',
+  'tags',
+  'timeouts',
+  'values',
+  'warm-up',
+];
+
+function onTopology(topology: 'sentinel' | 'cluster') {
+  return {
+    ...everyProject,
+    displayName: topology,
+    testMatch: promises.map((promise) => `<rootDir>/test/${promise}.spec.ts`),
+    testEnvironmentOptions: { topology },
+    globalSetup: `<rootDir>/test/support/global-setup-${topology}.mjs`,
+    globalTeardown: `<rootDir>/test/support/global-teardown-${topology}.mjs`,
+  };
+}
+
 const config: Config = {
   projects: [
     {
@@ -26,6 +55,7 @@ const config: Config = {
       testMatch: ['<rootDir>/libs/*/src/**/*.spec.ts', '<rootDir>/apps/*/src/**/*.spec.ts'],
     },
     { ...everyProject, displayName: 'integration', testMatch: ['<rootDir>/test/**/*.spec.ts'] },
+    onTopology('cluster'),
   ],
   // A worker that has loaded Nest holds about 500 MB; two keep a small machine responsive.
   maxWorkers: 2,

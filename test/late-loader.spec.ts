@@ -1,10 +1,9 @@
-import { Redis } from 'ioredis';
 import type { CacheEngine } from '../libs/redis-cache/src/cache/engine.js';
 import type { CacheService } from '../libs/redis-cache/src/cache/cache.service.js';
 import { defineCache } from '../libs/redis-cache/src/cache/definition.js';
 import { gatedLoader, startFleet } from './support/engines.js';
 import { eventually } from './support/eventually.js';
-import { testRedisUrl, uniqueNamespace } from './support/servers.js';
+import { uniqueNamespace } from './support/servers.js';
 
 const products = defineCache({ name: 'products', key: (id: string) => id, tags: (id) => [`product:${id}`] });
 
@@ -36,14 +35,14 @@ describe('a late loader never overwrites', () => {
         await run((where === 'the same process' ? loading : other).cache(products));
         old.open();
         expect(await waiting).toBe('old');
-        for (const engine of [loading, other, loading, other]) {
-          expect(
-            await engine
-              .cache(products)
-              .for('1')
-              .getOrSet(() => 'new'),
-          ).toBe(expected);
-        }
+        const ask = (engine: CacheEngine) =>
+          engine
+            .cache(products)
+            .for('1')
+            .getOrSet(() => 'new');
+        // Who did not invalidate hears of it a moment later.
+        if (where === 'another process') await eventually(async () => (await ask(loading)) === expected);
+        for (const engine of [loading, other, loading, other]) expect(await ask(engine)).toBe(expected);
       });
     }
 
@@ -80,18 +79,16 @@ describe('a late loader never overwrites', () => {
   it('when any client deletes the entry that is being refreshed', async () => {
     const namespace = uniqueNamespace();
     const [engine] = (await startFleet(1, { namespace })) as [CacheEngine];
-    const raw = new Redis(testRedisUrl());
     const options = { grace: '1m', refresh: 'wait' } as const;
     await engine.defaultCache.set('k', 'first');
     await engine.defaultCache.expire('k');
     const old = gatedLoader('old');
     const waiting = engine.defaultCache.getOrSet('k', old.load, options);
     await eventually(() => old.runs() === 1);
-    await raw.del(`${namespace}:e:{default:k}`);
+    await engine.connection()?.client.del(`${namespace}:e:{default:k}`);
     old.open();
     expect(await waiting).toBe('old');
     expect(await engine.defaultCache.getOrSet('k', () => 'new', options)).toBe('new');
-    raw.disconnect();
   });
 
   async function startLoad(engine: CacheEngine) {

@@ -1,7 +1,7 @@
 import { CacheEngine, type CacheEngineOptions } from '../../libs/redis-cache/src/cache/engine.js';
 import type { Clock } from '../../libs/redis-cache/src/time.js';
 import { eventually } from './eventually.js';
-import { testRedisUrl, uniqueNamespace } from './servers.js';
+import { testConnection, uniqueNamespace } from './servers.js';
 
 const started: CacheEngine[] = [];
 
@@ -10,7 +10,7 @@ const started: CacheEngine[] = [];
  * them in one namespace behave like two processes: they share nothing but Redis.
  */
 export async function startEngine(options: CacheEngineOptions = {}, clock?: Clock): Promise<CacheEngine> {
-  const defaults = { connection: { url: testRedisUrl() }, namespace: uniqueNamespace(), startTimeout: '5s' as const };
+  const defaults = { connection: testConnection(), namespace: uniqueNamespace(), startTimeout: '5s' as const };
   const engine = new CacheEngine({ ...defaults, ...options }, clock);
   started.push(engine);
   await engine.start();

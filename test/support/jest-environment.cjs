@@ -11,4 +11,10 @@ if (process.connected) {
   }, POLL_MS).unref();
 }
 
-module.exports = TestEnvironment;
+/** Tells a spec on which topology it runs; see `testConnection`. */
+module.exports = class extends TestEnvironment {
+  constructor(config, context) {
+    super(config, context);
+    this.global.testTopology = config.projectConfig.testEnvironmentOptions.topology;
+  }
+};

@@ -1,3 +1,5 @@
+import type { ConnectionOptions } from '../../libs/redis-cache/src/redis/connection-options.js';
+
 /**
  * The Redis of this test run, shared by all specs: use a namespace of your own (`uniqueNamespace`), never flush it.
  * A spec that stops, fills or reconfigures its Redis starts one with `startRedis` from scripts/servers.mjs.
@@ -9,6 +11,15 @@ export function testRedisUrl(): string {
   if (!url)
     throw new Error('TEST_REDIS_URL is not set: run the spec through Jest with the jest.config.ts of this repository.');
   return url;
+}
+
+/** Where the engines of a spec connect to: the Redis of this test run, in the topology of the Jest project. */
+export function testConnection(): ConnectionOptions {
+  const topology = (globalThis as { testTopology?: string }).testTopology ?? 'standalone';
+  if (topology === 'standalone') return { url: testRedisUrl() };
+  const connection = process.env[`TEST_CONNECTION_${topology.toUpperCase()}`];
+  if (!connection) throw new Error(`There is no Redis for the project "${topology}": run the spec through Jest.`);
+  return JSON.parse(connection) as ConnectionOptions;
 }
 
 /**

@@ -25,7 +25,8 @@ export class BulkLoad<K extends Key, T> {
   #isScheduled = false;
 
   constructor(
-    keys: readonly K[],
+    /** Each once; the loader is asked for them in this order. */
+    private readonly keys: readonly K[],
     private readonly loader: BulkLoader<K, T>,
   ) {
     this.#undecided = new Set(keys);
@@ -56,7 +57,8 @@ export class BulkLoad<K extends Key, T> {
   async #run(wanted: ReadonlyMap<K, Pending<T>>): Promise<void> {
     try {
       const signal = whenAllAborted([...wanted.values()].map((pending) => pending.signal));
-      const values = await this.loader([...wanted.keys()], { signal });
+      const missing = this.keys.filter((key) => wanted.has(key));
+      const values = await this.loader(missing, { signal });
       if (!types.isMap(values)) {
         throw new InvalidArgumentError(
           `The loader of getOrSetMany returned ${inspect(values, { depth: 0 })}. It must return a Map of keys and values.`,
@@ -72,11 +74,13 @@ export class BulkLoad<K extends Key, T> {
 function whenAllAborted(signals: readonly AbortSignal[]): AbortSignal {
   const controller = new AbortController();
   let left = signals.length;
+  const aborted = (): void => {
+    left -= 1;
+    if (left === 0) controller.abort();
+  };
   for (const signal of signals) {
-    signal.addEventListener('abort', () => {
-      left -= 1;
-      if (left === 0) controller.abort();
-    });
+    if (signal.aborted) aborted();
+    else signal.addEventListener('abort', aborted);
   }
   return controller.signal;
 }

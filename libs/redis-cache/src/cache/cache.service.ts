@@ -223,18 +223,19 @@ export class CacheService {
     options?: CallOptions<T | undefined>,
   ): Promise<Map<K, T | undefined>> {
     checkLoader(loader, 'getOrSetMany');
-    const bulk = new BulkLoad(keys, loader);
-    const values = await Promise.all(
-      keys.map((key) => {
+    const once = new Map(keys.map((key) => [this.storedKey(key), key]));
+    const bulk = new BulkLoad([...once.values()], loader);
+    const values = new Map<string, T | undefined>();
+    await Promise.all(
+      [...once].map(async ([storedKey, key]) => {
         const decided = (): void => {
           bulk.decided(key);
         };
-        return this.#load<T | undefined>(key, ({ signal }) => bulk.load(key, signal), options, decided).finally(
-          decided,
-        );
+        const load = ({ signal }: LoadContext): Promise<T | undefined> => bulk.load(key, signal);
+        values.set(storedKey, await this.#load(key, load, options, decided).finally(decided));
       }),
     );
-    return new Map(keys.map((key, index) => [key, values[index]]));
+    return new Map(keys.map((key) => [key, values.get(this.storedKey(key))]));
   }
 
   /** Whether a fresh value is stored. */

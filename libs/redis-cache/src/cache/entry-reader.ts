@@ -102,7 +102,8 @@ export class EntryReader {
     const startedAtMs = clock.nowMs();
     core.stats.readsL2 += 1;
     try {
-      const unknown = this.#unknown([...core.reserved.of(slotKey), ...options.tags]);
+      const tags = [...core.reserved.of(slotKey), ...options.tags];
+      const unknown = options.isStrong ? tags : this.#unknown(tags);
       const [raw, ids] = await Promise.all([
         redis.tier.get(slotKey),
         unknown.length === 0 ? NO_IDS : this.#ask(unknown, options.isStrong, ticket !== 0),
