@@ -15,13 +15,14 @@ const NODE_TIMEOUT_MS = 1_500;
 /**
  * A node that will tell its cluster and all clients the port of its proxy.
  *
- * @param {import('./lab-folder.mjs').LabFolder} folder
+ * @param {import('./lab.mjs').LabGround} ground
  * @param {import('./lab.mjs').LabOptions} options
  */
-export async function newClusterNode(folder, { args = [], persistent: isPersistent }) {
+export async function newClusterNode({ folder, access, keep }, { args = [], persistent: isPersistent }) {
   const busPort = await labPort();
-  const node = await newLabNode({
+  const newNode = newLabNode({
     folder,
+    access,
     isPersistent,
     args: (proxyPort) =>
       [
@@ -34,12 +35,13 @@ export async function newClusterNode(folder, { args = [], persistent: isPersiste
         ['--cluster-port', String(busPort)],
         ['--cluster-announce-ip', '127.0.0.1'],
         ['--cluster-announce-port', String(proxyPort)],
+        ['--cluster-announce-tls-port', String(access.certificate ? proxyPort : 0)],
         ['--cluster-announce-bus-port', String(busPort)],
         ['--repl-diskless-sync-delay', '0'],
         args,
       ].flat(),
   });
-  return { node, busPort };
+  return { node: keep(await newNode), busPort };
 }
 
 /**

@@ -24,13 +24,14 @@ export async function moveSlots(from, to, slots, others) {
 async function moveSlot(from, to, slot, others) {
   await to.node.client.cluster('SETSLOT', slot, 'IMPORTING', from.id);
   await from.node.client.cluster('SETSLOT', slot, 'MIGRATING', to.id);
-  const { host, port } = { host: '127.0.0.1', port: to.node.port };
+  const { serverPort, user } = to.node;
+  const options = ['', 0, MIGRATE_TIMEOUT_MS, ...(user ? ['AUTH2', user.username, user.password] : [])];
   for (;;) {
     const keys = /** @type {Buffer[]} */ (
       await from.node.client.callBuffer('CLUSTER', 'GETKEYSINSLOT', slot, KEYS_PER_STEP)
     );
     if (keys.length === 0) break;
-    await from.node.client.call('MIGRATE', host, port, '', 0, MIGRATE_TIMEOUT_MS, 'KEYS', ...keys);
+    await from.node.client.call('MIGRATE', '127.0.0.1', serverPort, ...options, 'KEYS', ...keys);
   }
   // The new owner first: a slot without one would lose its keys.
   for (const node of [to.node, from.node, ...others]) await node.client.cluster('SETSLOT', slot, 'NODE', to.id);

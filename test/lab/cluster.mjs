@@ -29,11 +29,10 @@ const FAILOVER_MS = 6_000;
  * @returns {Promise<Lab & ClusterParts>}
  */
 export function startCluster(options = {}) {
-  return buildLab(async (folder, keep) => {
+  return buildLab(options, async (ground) => {
     const members = await Promise.all(
       Array.from({ length: NODE_COUNT }, async () => {
-        const member = await newClusterNode(folder, options);
-        keep(member.node);
+        const member = await newClusterNode(ground, options);
         await member.node.start();
         return member;
       }),

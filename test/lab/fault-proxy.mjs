@@ -1,13 +1,16 @@
 // @ts-check
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { CLIENT_KINDS } from './connection-kind.mjs';
 import { Faults } from './faults.mjs';
 import { labPort } from './lab-port.mjs';
 import { ProxiedConnection } from './proxied-connection.mjs';
+import { tlsFront } from './tls-front.mjs';
 
 /** @typedef {import('./connection-kind.mjs').ConnectionKind} ConnectionKind */
 /** @typedef {import('./faults.mjs').Fault} Fault */
+/** @typedef {import('node:net').Socket} Socket */
 
 /**
  * A proxy in front of a Redis that does what networks do. Kinds default to those of clients, so that servers go on
@@ -27,9 +30,10 @@ import { ProxiedConnection } from './proxied-connection.mjs';
  * @param {object} options
  * @param {number} options.targetPort of a Redis on the loopback interface
  * @param {number} [options.port] a free one by default
+ * @param {import('./certificates.mjs').Certificate} [options.certificate] makes it speak TLS in both directions
  * @returns {Promise<FaultProxy>}
  */
-export async function startFaultProxy({ targetPort, port: wantedPort }) {
+export async function startFaultProxy({ targetPort, port: wantedPort, certificate }) {
   const faults = new Faults();
   /** @type {Set<ProxiedConnection>} */
   const open = new Set();
@@ -38,14 +42,21 @@ export async function startFaultProxy({ targetPort, port: wantedPort }) {
   let server = listen();
   await once(server, 'listening');
 
-  /** @param {import('node:net').Socket} client */
-  function accept(client) {
-    if (faults.find(undefined, 'accept-then-close')) {
-      client.destroy();
-      return;
-    }
-    const upstream = connect(targetPort, '127.0.0.1');
-    const ends = { client, server: upstream, cut: () => client.resetAndDestroy() };
+  const front = certificate && tlsFront(certificate, relay);
+
+  /** @param {Socket} raw */
+  function accept(raw) {
+    if (faults.find(undefined, 'accept-then-close')) raw.destroy();
+    // Not even a handshake leaves a black hole.
+    else if (front && !faults.find(undefined, 'black-hole')) front.accept(raw);
+    else relay(raw, raw);
+  }
+
+  /** @param {Socket} client @param {Socket} raw */
+  function relay(client, raw) {
+    const target = { host: '127.0.0.1', port: targetPort };
+    const upstream = certificate ? connectTls({ ...target, ...certificate }) : connect(target);
+    const ends = { client, server: upstream, cut: () => raw.resetAndDestroy() };
     const connection = new ProxiedConnection(ends, faults, () => open.delete(connection));
     open.add(connection);
   }
@@ -82,6 +93,7 @@ export async function startFaultProxy({ targetPort, port: wantedPort }) {
       const closed = once(server, 'close');
       const wasListening = server.listening;
       server.close();
+      front?.cut();
       for (const connection of open) connection.cut();
       if (wasListening) await closed;
     },

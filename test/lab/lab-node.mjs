@@ -20,17 +20,21 @@ export class LabNode {
 
   /**
    * @param {object} own
-   * @param {number} own.port
+   * @param {number} own.port without TLS
+   * @param {number} own.serverPort where its proxy and other servers reach it, which is the one with TLS if there is one
    * @param {import('./fault-proxy.mjs').FaultProxy} own.proxy
    * @param {string} own.folder
    * @param {string[]} own.args
+   * @param {import('./access.mjs').Access['lab']} own.user as whom the lab connects
    * @param {boolean} own.isPersistent whether a snapshot or append-only file outlives the server
    */
-  constructor({ port, proxy, folder, args, isPersistent }) {
+  constructor({ port, serverPort, proxy, folder, args, user, isPersistent }) {
     this.port = port;
+    this.serverPort = serverPort;
     this.proxy = proxy;
     this.folder = folder;
     this.args = args;
+    this.user = user;
     this.isPersistent = isPersistent;
     /** Past the proxy. */
     this.url = `redis://127.0.0.1:${port}`;
@@ -39,6 +43,7 @@ export class LabNode {
   /** Of the lab, past the proxy. Connects with its first command, and again after a restart. */
   get client() {
     this.#client ??= new Redis(this.port, '127.0.0.1', {
+      ...this.user,
       lazyConnect: true,
       protocol: 2,
       disableClientInfo: true,
@@ -103,12 +108,18 @@ export class LabNode {
  *
  * @param {object} options
  * @param {import('./lab-folder.mjs').LabFolder} options.folder of the lab
+ * @param {import('./access.mjs').Access} options.access
  * @param {(proxyPort: number) => string[]} options.args of redis-server
+ * @param {boolean} [options.isSentinel] default false
  * @param {boolean} [options.isPersistent] default false
  */
-export async function newLabNode({ folder, args, isPersistent = false }) {
+export async function newLabNode({ folder, access, args, isSentinel = false, isPersistent = false }) {
   const port = await labPort();
-  const proxy = await startFaultProxy({ targetPort: port });
+  const { certificate, lab: user } = access;
+  const serverPort = certificate ? await labPort() : port;
+  const proxy = await startFaultProxy({ targetPort: serverPort, certificate });
   const own = await folder.subfolder(String(port));
-  return new LabNode({ port, proxy, folder: own, args: args(proxy.port), isPersistent });
+  const accessArgs = await access.argsOf(own, serverPort, isSentinel);
+  const allArgs = [...(isSentinel ? ['--sentinel'] : []), ...accessArgs, ...args(proxy.port)];
+  return new LabNode({ port, serverPort, proxy, folder: own, args: allArgs, user, isPersistent });
 }

@@ -1,7 +1,7 @@
 // @ts-check
+import { newAccess } from './access.mjs';
 import { makeLabFolder } from './lab-folder.mjs';
 
-/** @typedef {import('./lab-folder.mjs').LabFolder} LabFolder */
 /** @typedef {import('./lab-node.mjs').LabNode} LabNode */
 
 /**
@@ -9,6 +9,9 @@ import { makeLabFolder } from './lab-folder.mjs';
  * @property {string[]} [args] further arguments of every data server; they win
  * @property {boolean} [persistent] data may come back from snapshot or append-only file after `kill` and `start`; which of
  *   them there is, say `args`. Default false
+ * @property {boolean} [tls] servers and proxies speak TLS and demand a certificate; `connection` holds one. Default false
+ * @property {string[]} [acl] the only users, as ACL lines (see acl.mjs); `connection` uses them. By default anybody may
+ *   do everything
  */
 
 /**
@@ -18,6 +21,7 @@ import { makeLabFolder } from './lab-folder.mjs';
  * @property {'standalone' | 'sentinel' | 'cluster'} topology
  * @property {import('../../libs/redis-cache/src/redis/connection-options.js').ConnectionOptions} connection leads through the proxies
  * @property {LabNode[]} nodes every data server
+ * @property {import('./certificates.mjs').Authority} [authority] with `tls`
  * @property {() => Promise<LabNode[]>} primaries those that are now, in the view of the majority
  * @property {(primary?: LabNode) => Promise<void>} [failover] planned, of a random primary by default; resolves when the new
  *   primary answers as one. Not of a standalone server
@@ -25,14 +29,24 @@ import { makeLabFolder } from './lab-folder.mjs';
  */
 
 /**
+ * What a lab is built with.
+ *
+ * @typedef {object} LabGround
+ * @property {import('./lab-folder.mjs').LabFolder} folder
+ * @property {import('./access.mjs').Access} access
+ * @property {<P extends { stop(): Promise<unknown> }>(part: P) => P} keep takes what is to be stopped with the lab
+ */
+
+/**
  * Builds a lab that is gone again when a part of it does not start.
  *
- * @template T
- * @param {(folder: LabFolder, keep: <P extends { stop(): Promise<unknown> }>(part: P) => P) => Promise<Omit<T, 'stop'>>} build `keep`
- *   takes what is to be stopped with the lab
+ * @template {Lab} T
+ * @param {LabOptions} options
+ * @param {(ground: LabGround) => Promise<Omit<T, 'stop'>>} build
  * @returns {Promise<T>}
  */
-export async function buildLab(build) {
+export async function buildLab(options, build) {
+  const access = await newAccess(options);
   const folder = await makeLabFolder();
   /** @type {{ stop(): Promise<unknown> }[]} */
   const parts = [];
@@ -41,11 +55,16 @@ export async function buildLab(build) {
     await folder.remove();
   };
   try {
-    const lab = await build(folder, (part) => {
-      parts.push(part);
-      return part;
+    const lab = await build({
+      folder,
+      access,
+      keep: (part) => {
+        parts.push(part);
+        return part;
+      },
     });
-    return /** @type {T} */ ({ ...lab, stop });
+    const connection = { ...lab.connection, ...access.connection };
+    return /** @type {T} */ ({ ...lab, connection, authority: access.authority, stop });
   } catch (error) {
     await stop();
     throw error;

@@ -17,20 +17,25 @@ const INFO_MIN_MS = 1_000;
 /**
  * Starts sentinels that know the nodes and each other, instead of finding them within seconds.
  *
- * @param {object} options
- * @param {import('./lab-folder.mjs').LabFolder} options.folder
- * @param {(node: LabNode) => LabNode} options.keep
- * @param {LabNode} options.primary
- * @param {LabNode[]} options.replicas
- * @param {number} options.helloMs
+ * @param {import('./lab.mjs').LabGround} ground
+ * @param {{ primary: LabNode, replicas: LabNode[], helloMs: number }} watched `helloMs` is how often each says what it believes
  */
-export async function startSentinels({ folder, keep, primary, replicas, helloMs }) {
+export async function startSentinels({ folder, access, keep }, { primary, replicas, helloMs }) {
   const members = await Promise.all(
     Array.from({ length: COUNT }, async () => {
-      const node = keep(await newLabNode({ folder, args: () => ['--sentinel'] }));
+      const node = keep(await newLabNode({ folder, access, isSentinel: true, args: () => [] }));
       return { node, id: randomBytes(20).toString('hex') };
     }),
   );
+  const { lab } = access;
+  const credentials = lab
+    ? [
+        `sentinel auth-user ${PRIMARY_NAME} ${lab.username}`,
+        `sentinel auth-pass ${PRIMARY_NAME} ${lab.password}`,
+        `sentinel sentinel-user ${lab.username}`,
+        `sentinel sentinel-pass ${lab.password}`,
+      ]
+    : [];
   const address = (/** @type {LabNode} */ { proxy }) => `127.0.0.1 ${proxy.port}`;
   await Promise.all(
     members.map(async ({ node, id }) => {
@@ -42,6 +47,7 @@ export async function startSentinels({ folder, keep, primary, replicas, helloMs 
         `sentinel monitor ${PRIMARY_NAME} ${address(primary)} ${QUORUM}`,
         `sentinel down-after-milliseconds ${PRIMARY_NAME} ${DOWN_AFTER_MS}`,
         `sentinel failover-timeout ${PRIMARY_NAME} ${FAILOVER_TIMEOUT_MS}`,
+        ...credentials,
         ...replicas.map((replica) => `sentinel known-replica ${PRIMARY_NAME} ${address(replica)}`),
         ...others.map((other) => `sentinel known-sentinel ${PRIMARY_NAME} ${address(other.node)} ${other.id}`),
       ]);

@@ -25,10 +25,12 @@ const ANSWER_MS = 1_000;
  *   others what it believes, default 2,000 as in Redis; one that was restarted falls back to that
  * @returns {Promise<Lab & SentinelParts>}
  */
-export function startSentinel({ args = [], persistent: isPersistent, helloMs = 2_000 } = {}) {
-  return buildLab(async (folder, keep) => {
+export function startSentinel(options = {}) {
+  const { args = [], persistent: isPersistent, helloMs = 2_000 } = options;
+  return buildLab(options, async (ground) => {
+    const { folder, access, keep } = ground;
     const newNode = async () =>
-      keep(await newLabNode({ folder, isPersistent, args: (port) => [...announced(port), ...args] }));
+      keep(await newLabNode({ folder, access, isPersistent, args: (port) => [...announced(port), ...args] }));
     const [primary, replica] = await Promise.all([newNode(), newNode()]);
     const nodes = [primary, replica];
     // A file, so that a node comes back in the role it was given last.
@@ -38,7 +40,7 @@ export function startSentinel({ args = [], persistent: isPersistent, helloMs = 2
     await replica.start();
     await until('the replica is in sync', () => isInSync(replica));
 
-    const sentinels = await startSentinels({ folder, keep, primary, replicas: [replica], helloMs });
+    const sentinels = await startSentinels(ground, { primary, replicas: [replica], helloMs });
     const named = () => namedByMost(sentinels, nodes);
     await until('the sentinels see what they watch', async () => {
       const states = await Promise.all(

@@ -10,13 +10,14 @@ import { newLabNode } from './lab-node.mjs';
  * @param {LabOptions} [options]
  * @returns {Promise<Lab>}
  */
-export function startStandalone({ args = [], persistent: isPersistent } = {}) {
-  return buildLab(async (folder, keep) => {
-    const node = keep(await newLabNode({ folder, args: () => args, isPersistent }));
+export function startStandalone(options = {}) {
+  const { args = [], persistent: isPersistent } = options;
+  return buildLab(options, async ({ folder, access, keep }) => {
+    const node = keep(await newLabNode({ folder, access, args: () => args, isPersistent }));
     await node.start();
     return {
       topology: 'standalone',
-      connection: { url: node.proxy.url },
+      connection: access.authority ? { host: '127.0.0.1', port: node.proxy.port } : { url: node.proxy.url },
       nodes: [node],
       primaries: async () => [node],
     };
