@@ -55,6 +55,7 @@ const config: Config = {
       testMatch: ['<rootDir>/libs/*/src/**/*.spec.ts', '<rootDir>/apps/*/src/**/*.spec.ts'],
     },
     { ...everyProject, displayName: 'integration', testMatch: ['<rootDir>/test/**/*.spec.ts'] },
+    onTopology('sentinel'),
     onTopology('cluster'),
   ],
   // A worker that has loaded Nest holds about 500 MB; two keep a small machine responsive.

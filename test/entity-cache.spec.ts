@@ -7,7 +7,7 @@ import { RedisCacheModule } from '../libs/redis-cache/src/redis-cache.module.js'
 import { CACHE_ENGINE } from '../libs/redis-cache/src/tokens.js';
 import { startEngine, startFleet } from './support/engines.js';
 import { eventually } from './support/eventually.js';
-import { testRedisUrl, uniqueNamespace } from './support/servers.js';
+import { testConnection, uniqueNamespace } from './support/servers.js';
 
 interface Hero {
   id: number;
@@ -251,7 +251,7 @@ describe('a cached repository', () => {
       constructor(@Inject(HeroRepository) readonly heroes: HeroRepository) {}
     }
     @Module({
-      imports: [RedisCacheModule.forRoot({ connection: { url: testRedisUrl() }, namespace: uniqueNamespace() })],
+      imports: [RedisCacheModule.forRoot({ connection: testConnection(), namespace: uniqueNamespace() })],
       providers: [
         PgHeroRepository,
         {

@@ -83,6 +83,8 @@ function connectionFrom(read: EnvironmentReader): ConnectionOptions | false {
     tls: read.flag('REDIS_TLS'),
     sentinels,
     sentinelName: read.text('REDIS_SENTINEL_NAME'),
+    sentinelUsername: read.text('REDIS_SENTINEL_USERNAME'),
+    sentinelPassword: read.text('REDIS_SENTINEL_PASSWORD'),
     cluster: read.nodes('REDIS_CLUSTER_NODES'),
     maxConnections: read.whole('REDIS_MAX_CONNECTIONS', 1),
     connectTimeout: read.duration('REDIS_CONNECT_TIMEOUT'),

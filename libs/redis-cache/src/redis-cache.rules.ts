@@ -39,12 +39,17 @@ export class ConnectionRules {
   @Must('a whole number of at least 0', (value) => isInt(value) && (value as number) >= 0) db?: unknown;
   @Must('text that is not empty', isText, SECRET) username?: unknown;
   @Must('text that is not empty', isText, SECRET) password?: unknown;
+  @Must('a function of the kind of connection that returns { username, password }', isFunction, SECRET)
+  credentials?: unknown;
   @Must('true, false, or options of tls.connect', (value) => isBoolean(value) || isObject(value), SECRET) tls?: unknown;
   @Must('a list of { host, port } with at least one item', isNodeList) sentinels?: unknown;
   @Must('the name of the primary that the sentinels watch', isText) sentinelName?: unknown;
   @Must('text that is not empty', isText, SECRET) sentinelUsername?: unknown;
   @Must('text that is not empty', isText, SECRET) sentinelPassword?: unknown;
+  @Must('true, false, or options of tls.connect', (value) => isBoolean(value) || isObject(value), SECRET)
+  sentinelTls?: unknown;
   @Must('a list of { host, port } with at least one item', isNodeList) cluster?: unknown;
+  @Must("'primary' or 'replicated'", (value) => value === 'primary' || value === 'replicated') durability?: unknown;
   @Must(WHOLE, isCount) maxConnections?: unknown;
   @Must(DURATION, isDuration) connectTimeout?: unknown;
   @Must(DURATION, isDuration) commandTimeout?: unknown;
@@ -77,13 +82,17 @@ export class OptionRules {
   @Must(DURATION, isDuration) maxTtl?: unknown;
   @Must(DURATION, isDuration) startTimeout?: unknown;
   @Must('true or false', isBoolean) strictStart?: unknown;
-  @Must("a function that returns values by name, such as { tenant: 'acme' }", (value) => typeof value === 'function')
+  @Must("a function that returns values by name, such as { tenant: 'acme' }", isFunction)
   context?: unknown;
   @Must('{ prometheus }', isObject) @ValidateNested() metrics?: unknown;
 }
 
 function isText(value: unknown): boolean {
   return typeof value === 'string' && value.trim() !== '';
+}
+
+function isFunction(value: unknown): boolean {
+  return typeof value === 'function';
 }
 
 function isBoolean(value: unknown): boolean {

@@ -74,7 +74,7 @@ function connectionProblems(options: RedisCacheModuleOptions, found: readonly st
     found.some((problem) => problem.startsWith(`${path}.`) || problem.startsWith(`${path}:`));
   return all.flatMap(([path, connection]) => {
     if (!isObject(connection) || isWrong(path)) return [];
-    const { url, port, sentinels, sentinelName, ...others } = connection as ConnectionOptions;
+    const { url, port, sentinels, sentinelName, db, ...others } = connection as ConnectionOptions;
     const problems: string[] = [];
     const places = Object.entries({ url, host: others.host, sentinels, cluster: others.cluster });
     const given = places.filter(([, value]) => value !== undefined).map(([name]) => name);
@@ -84,6 +84,9 @@ function connectionProblems(options: RedisCacheModuleOptions, found: readonly st
     }
     if (sentinels !== undefined && sentinelName === undefined) {
       problems.push(`${path}.sentinelName is undefined. It must be the name of the primary that the sentinels watch.`);
+    }
+    if (others.cluster !== undefined && db !== undefined && db !== 0) {
+      problems.push(`${path}.db is ${db}. It must be 0 in a cluster, which has no other database.`);
     }
     if (problems.length > 0) return problems;
     return refusals(path, () => clientOptions(connection, 'data'));

@@ -1,13 +1,19 @@
 import type { Redis } from 'ioredis';
 import { RedisUnavailableError } from '../errors.js';
 import { translateRedisError } from './redis-errors.js';
-import type { Shard } from './shard.js';
 import { slotOf } from './slots.js';
 
 /** Keys of one MGET; a longer one would hold up the server and the replies behind it. */
 const MAX_KEYS = 128;
 /** Further reads wait, and merge, until one of these is answered: their time to answer does not run meanwhile. */
 const MAX_OUTSTANDING = 8;
+
+/** The primary that is read. */
+interface Target {
+  readonly isUp: boolean;
+  readonly isCluster: boolean;
+  execute<T>(lane: 'data', command: string, operation: (client: Redis) => Promise<T>): Promise<T>;
+}
 
 interface PendingRead {
   key: string;
@@ -25,7 +31,7 @@ export class MergedReads {
   #outstanding = 0;
   #isScheduled = false;
 
-  constructor(private readonly shard: Shard) {}
+  constructor(private readonly shard: Target) {}
 
   /** Rejects with `RedirectedError` when another node of the cluster has the key. */
   get(key: string): Promise<Buffer | null> {
