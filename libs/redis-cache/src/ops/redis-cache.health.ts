@@ -5,13 +5,15 @@ import type { RedisConnection } from '../redis/redis-connection.js';
 import { CACHE_ENGINE } from '../tokens.js';
 import { type Duration, systemClock, toMs } from '../time.js';
 import { hitRatioOf, snapshotOf } from './metrics-snapshot.js';
+import { RecentTroubles } from './recent-troubles.js';
 
 export type HealthStatus = 'up' | 'degraded' | 'down';
 
 export interface HealthOptions<Status extends HealthStatus = HealthStatus> {
   /**
-   * The status while the cache answers without Redis. Default `degraded`, which Terminus 12 answers with 200; `down`
-   * where Redis is required (503); `up` for Terminus 11, which does not know `degraded`.
+   * The status while the cache answers without Redis, or Redis refuses what it is asked. Default `degraded`, which
+   * Terminus 12 answers with 200; `down` where Redis is required (503); `up` for Terminus 11, which does not know
+   * `degraded`.
    */
   withoutRedis?: Status;
   /** The longest wait for Redis, default 500 ms. What has not been answered by then is missing in the details. */
@@ -54,7 +56,11 @@ export type RedisCacheHealthResult<Key extends string, Status extends HealthStat
  */
 @Injectable()
 export class RedisCacheHealthIndicator {
-  constructor(@Inject(CACHE_ENGINE) private readonly engine: CacheEngine) {}
+  readonly #troubles: RecentTroubles;
+
+  constructor(@Inject(CACHE_ENGINE) private readonly engine: CacheEngine) {
+    this.#troubles = new RecentTroubles(engine.events, systemClock);
+  }
 
   /** @param key the name under which the result appears */
   async check<Key extends string, Status extends HealthStatus = 'degraded'>(
@@ -64,7 +70,7 @@ export class RedisCacheHealthIndicator {
     const deadlineMs = toMs(options.deadline ?? 500, 'deadline');
     const mode = this.#mode();
     const connections = await this.#connections(deadlineMs);
-    const message = problemOf(mode, connections, deadlineMs);
+    const message = this.#problem(mode, connections, deadlineMs);
     const { caches } = snapshotOf(this.engine);
     const hitRatio = hitRatioOf(caches);
     const details: HealthDetails = {
@@ -103,6 +109,28 @@ export class RedisCacheHealthIndicator {
       ended.abort();
     }
   }
+
+  #problem(
+    mode: HealthDetails['mode'],
+    connections: Record<string, ConnectionHealth>,
+    deadlineMs: number,
+  ): string | undefined {
+    if (mode === 'disabled') return undefined;
+    if (mode === 'memory') return 'There is no Redis: values are kept in the memory of this process only.';
+    const unused: string[] = [];
+    const refused: string[] = [];
+    for (const [name, { isUp, latencyMs }] of Object.entries(connections)) {
+      const refusal = this.#troubles.refusal(name);
+      if (!isUp) unused.push(`"${name}" is down (${this.#troubles.cause(name)})`);
+      else if (refusal !== undefined) refused.push(`"${name}" refused ${refusal.command} with ${refusal.reply}`);
+      else if (latencyMs === undefined) unused.push(`"${name}" did not answer within ${deadlineMs} ms`);
+    }
+    const sentences = [
+      ...(unused.length === 0 ? [] : [`Answering without Redis: ${unused.join(', ')}.`]),
+      ...(refused.length === 0 ? [] : [`Redis answers and refuses: ${refused.join(', ')}.`]),
+    ];
+    return sentences.length === 0 ? undefined : sentences.join(' ');
+  }
 }
 
 /** Fills in what Redis tells; what it does not tell stays missing. */
@@ -119,17 +147,4 @@ async function measure(connection: RedisConnection, health: ConnectionHealth): P
       health.maxMemoryBytes = maxBytes;
     }),
   ]);
-}
-
-function problemOf(
-  mode: HealthDetails['mode'],
-  connections: Record<string, ConnectionHealth>,
-  deadlineMs: number,
-): string | undefined {
-  if (mode === 'disabled') return undefined;
-  if (mode === 'memory') return 'There is no Redis: values are kept in the memory of this process only.';
-  const down = Object.entries(connections)
-    .filter(([, { isUp, latencyMs }]) => !isUp || latencyMs === undefined)
-    .map(([name, { isUp }]) => (isUp ? `"${name}" did not answer within ${deadlineMs} ms` : `"${name}" is down`));
-  return down.length === 0 ? undefined : `Answering without Redis: ${down.join(', ')}.`;
 }

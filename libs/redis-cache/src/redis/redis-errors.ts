@@ -8,10 +8,10 @@ import { redirectionOf } from './redirection.js';
 export function translateRedisError(error: unknown, command: string): RedisCacheError {
   if (error instanceof RedisUnavailableError || error instanceof RedisRefusedError) return error;
   const message = error instanceof Error ? error.message : String(error);
-  const reply = /^[A-Z]{2,}(?=\s|$)/.exec(message)?.[0];
-  const redirection = isReply(error) ? redirectionOf(message) : undefined;
+  const reply = isReply(error) ? firstWord(message) : undefined;
+  const redirection = reply === undefined ? undefined : redirectionOf(message);
   if (redirection !== undefined) return redirection;
-  if (reply !== undefined && !UNAVAILABLE_REPLIES.has(reply) && isReply(error)) {
+  if (reply !== undefined && !UNAVAILABLE_REPLIES.has(reply)) {
     return new RedisRefusedError(reply, `Redis refused ${command} with ${reply}.`);
   }
   return new RedisUnavailableError(`Redis did not answer ${command}: ${reason(message, reply)}.`);
@@ -24,6 +24,11 @@ function isReply(error: unknown): boolean {
   return error instanceof Error && error.name === 'ReplyError';
 }
 
+/** Of a reply; none of the one that Redis gives when it has too many clients, which is mostly lost as it closes at once. */
+function firstWord(message: string): string | undefined {
+  return message.startsWith('ERR max number of clients') ? undefined : /^[A-Z]{2,}(?=\s|$)/.exec(message)?.[0];
+}
+
 function reason(message: string, reply: string | undefined): string {
   if (reply !== undefined) return reply;
   if (message.includes('timed out') || message.includes('timeout')) return 'no answer in time';
@@ -33,6 +38,7 @@ function reason(message: string, reply: string | undefined): string {
 /** The bounded label of an error for events and metrics. */
 export function errorLabel(error: unknown): string {
   if (error instanceof RedisRefusedError) return error.reply;
-  if (error instanceof RedisUnavailableError) return error.message.includes('in time') ? 'TIMEOUT' : 'CONNECTION';
-  return 'OTHER';
+  if (!(error instanceof RedisUnavailableError)) return 'OTHER';
+  if (error.message.includes('in time')) return 'TIMEOUT';
+  return /: ([A-Z]+)\.$/.exec(error.message)?.[1] ?? 'CONNECTION';
 }
