@@ -3,21 +3,12 @@ import { Redis } from 'ioredis';
 import type { CacheService } from '../libs/redis-cache/src/cache/cache.service.js';
 import type { CacheEngine } from '../libs/redis-cache/src/cache/engine.js';
 import { startRedis, type RedisServer } from '../scripts/servers.mjs';
-import { startEngine, startFleet, trusted } from './support/engines.js';
+import { inMemory, startEngine, startFleet, trusted } from './support/engines.js';
 import { eventually } from './support/eventually.js';
 import { uniqueNamespace } from './support/servers.js';
 import { startProxy, type TcpProxy } from './support/tcp-proxy.js';
 
 const MAX_STALENESS_MS = 1000;
-
-/** Reads until the answers keep coming from memory: the announcement of the fill itself may be late and drop the first copy. */
-async function inMemory(cache: CacheService, key: string, value: string, tags: string[] = []): Promise<void> {
-  let inARow = 0;
-  await eventually(async () => {
-    inARow = (await cache.resolve(key, () => value, { tags })).source === 'l1' ? inARow + 1 : 0;
-    return inARow === 10;
-  });
-}
 
 /** Promise 2: an invalidated value is not answered after `maxStaleness`, whoever invalidated it and whatever the network does. */
 describe('staleness is bounded', () => {

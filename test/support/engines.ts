@@ -1,3 +1,4 @@
+import type { CacheService } from '../../libs/redis-cache/src/cache/cache.service.js';
 import { CacheEngine, type CacheEngineOptions } from '../../libs/redis-cache/src/cache/engine.js';
 import type { Clock } from '../../libs/redis-cache/src/time.js';
 import { eventually } from './eventually.js';
@@ -28,6 +29,18 @@ export async function startFleet(size: number, options: CacheEngineOptions = {})
 /** Waits until the memory tiers of an engine may answer. */
 export async function trusted(engine: CacheEngine): Promise<void> {
   await eventually(() => engine.connectionStates().every(({ link }) => link === 'trusted'));
+}
+
+/**
+ * Reads until the answers keep coming from the memory of this process: the announcement of the fill itself may be late and
+ * drop the first copy.
+ */
+export async function inMemory(cache: CacheService, key: string, value: unknown, tags: string[] = []): Promise<void> {
+  let inARow = 0;
+  await eventually(async () => {
+    inARow = (await cache.resolve(key, () => value, { tags })).source === 'l1' ? inARow + 1 : 0;
+    return inARow === 10;
+  });
 }
 
 /** Waits until an engine uses Redis. */
