@@ -12,10 +12,11 @@ const MAY_IMPORT: Record<string, string[]> = {
   foundation: ['foundation'],
   redis: ['foundation', 'redis'],
   cache: ['foundation', 'redis', 'cache'],
+  session: ['foundation', 'redis', 'session'],
   interception: ['foundation', 'redis', 'cache', 'interception'],
   http: ['foundation', 'redis', 'cache', 'http'],
   ops: ['foundation', 'redis', 'cache', 'ops'],
-  composition: ['foundation', 'redis', 'cache', 'interception', 'http', 'ops', 'composition'],
+  composition: ['foundation', 'redis', 'cache', 'session', 'interception', 'http', 'ops', 'composition'],
 };
 const ENGINE_ROOMS = ['foundation', 'redis', 'cache'];
 

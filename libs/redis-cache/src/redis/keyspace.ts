@@ -11,6 +11,8 @@ import { SLOT_COUNT, slotOf } from './slots.js';
  *
  *     app:g:{n}:run       a server whose data were found to be believable, or made so
  *
+ *     app:s:{group}:handle    session                app:su:{group}:user    index of a user's sessions
+ *
  * Tags are `u:<tag>` for the user's, `c:<cache>` for a whole cache and `n` for the namespace. In a cluster the last two
  * have copies, such as `c:users.3` and `n.3-17`: see `copiesOf`.
  */
@@ -50,6 +52,20 @@ export class Keyspace {
   /** Says of a run of a server that its namespace id, or this copy of it, is not older than the data it loaded. */
   judgedKey(namespaceCopy: string, runId: string): string {
     return `${this.#prefix}g:{${namespaceCopy}}:${runId}`;
+  }
+
+  /** A session: in the slot of its group, as is the index of its user. */
+  session(group: string, handle: string): string {
+    return `${this.#prefix}s:{${group}}:${handle}`;
+  }
+
+  userSessions(group: string, user: string): string {
+    return `${this.#prefix}su:{${group}}:${user}`;
+  }
+
+  /** A SCAN pattern for all sessions. */
+  get sessionsGlob(): string {
+    return `${this.#prefix}s:{*`;
   }
 
   /** A SCAN pattern; `slotGlob` is already a glob over encoded keys. */
