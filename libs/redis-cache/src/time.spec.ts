@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from './errors.js';
-import { endOfDay, systemClock, toMs, toMsOrZero } from './time.js';
+import { endOfDay, systemClock, toMs, toMsOrZero, toTimeoutMs } from './time.js';
 
 describe('toMs', () => {
   it.each([
@@ -32,6 +32,18 @@ describe('toMs', () => {
   it.each([0, -0, '0', '0s', '00 ms', '0.0 h'])('takes %p for zero, which only toMsOrZero allows', (zero) => {
     expect(toMsOrZero(zero, 'grace')).toBe(0);
     expect(() => toMs(zero, 'ttl')).toThrow('ttl is');
+  });
+});
+
+describe('toTimeoutMs', () => {
+  it('reads what toMs reads, up to a day', () => {
+    expect(toTimeoutMs('30s', 'hardTimeout')).toBe(30_000);
+    expect(toTimeoutMs('1 day', 'hardTimeout')).toBe(86_400_000);
+    for (const refused of ['25h', 86_400_001, 2 ** 31, 0, 'soon']) {
+      expect(() => toTimeoutMs(refused, 'hardTimeout')).toThrow(
+        /^hardTimeout is .+\. It must be (at most one day|more than 0)/,
+      );
+    }
   });
 });
 

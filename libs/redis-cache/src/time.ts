@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { inspect } from 'node:util';
 import { tzOffset } from '@date-fns/tz';
 import { parse } from '@lukeed/ms';
 import { InvalidArgumentError } from './errors.js';
+import { shown } from './arguments.js';
 
 type Unit =
   | 'ms'
@@ -40,6 +40,20 @@ export function toMsOrZero(duration: Duration | string, name: string): number {
   return ms;
 }
 
+/** The longest wait: longer ones are slips, and a timer of more than 24 days would fire at once. */
+const MAX_TIMEOUT_MS = 86_400_000;
+
+/**
+ * Like `toMs`, for the longest wait for something.
+ *
+ * @throws InvalidArgumentError for more than a day too.
+ */
+export function toTimeoutMs(duration: Duration | string, name: string): number {
+  const ms = toMs(duration, name);
+  if (ms > MAX_TIMEOUT_MS) throw refused(duration, name, 'at most one day');
+  return ms;
+}
+
 function readMs(duration: unknown): number | undefined {
   const ms = typeof duration === 'string' ? parseText(duration.trim()) : duration;
   if (typeof ms !== 'number' || !(ms >= 0) || ms > Number.MAX_SAFE_INTEGER) return undefined;
@@ -56,7 +70,7 @@ function parseText(text: string): number | undefined {
 }
 
 function refused(duration: unknown, name: string, allowed: string): InvalidArgumentError {
-  return new InvalidArgumentError(`${name} is ${inspect(duration)}. It must be ${allowed}.`);
+  return new InvalidArgumentError(`${name} is ${shown(duration)}. It must be ${allowed}.`);
 }
 
 /** Where the engine takes its time and its dice from, so that tests can bring their own. */
@@ -90,14 +104,17 @@ export const systemClock: Clock = {
  * `'+02:00'`. Days on which clocks change have the length they have there. `wallClockMs` says what time it is
  * (milliseconds since the epoch; default `Date.now`).
  *
- * @throws InvalidArgumentError at once when the time zone is unknown.
+ * @throws InvalidArgumentError at once when the time zone is unknown or the clock is not a function.
  */
 export function endOfDay(timeZone: string, wallClockMs: () => number = () => Date.now()): () => Date {
   if (!isTimeZone(timeZone)) {
     throw new InvalidArgumentError(
-      `endOfDay was given the time zone ${inspect(timeZone)}, which is not known here. ` +
+      `endOfDay was given the time zone ${shown(timeZone)}, which is not known here. ` +
         `Use an IANA name such as 'Europe/Berlin', 'UTC', or an offset such as '+02:00'.`,
     );
+  }
+  if (typeof wallClockMs !== 'function') {
+    throw new InvalidArgumentError(`wallClockMs is ${shown(wallClockMs)}. It must be a function such as Date.now.`);
   }
   return () => new Date(nextMidnightMs(wallClockMs(), timeZone));
 }

@@ -136,6 +136,7 @@ describe('encodeKey', () => {
     ['half a surrogate pair in an object', [{ a: ['\ud83d'] }], 'surrogate'],
     ['half a surrogate pair in a long key', `${'a'.repeat(999)}\ud800`, 'surrogate'],
     ['an invalid date', [new Date(NaN)], 'part 0 is an invalid date'],
+    ['an operator, which is a symbol', [{ age: { [Symbol('gt')]: 5 } }], 'part 0[age] has a field named by a symbol'],
     ['a nested invalid date', ['x', { at: new Date(NaN) }], 'part 1[at] is an invalid date'],
     ['a function', ['x', () => 1], 'part 1 is a function'],
     ['a symbol', [[Symbol('x')]], 'part 0[0] is a symbol'],

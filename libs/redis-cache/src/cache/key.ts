@@ -12,8 +12,9 @@
  * character tells the four kinds apart. docs/decisions/keys.md has the reasons.
  */
 import { createHash } from 'node:crypto';
-import { inspect, types } from 'node:util';
+import { types } from 'node:util';
 import { InvalidArgumentError, MissingContextError } from '../errors.js';
+import { shown } from '../arguments.js';
 
 /** What a key may be built from. Fields of objects are sorted; `undefined` fields count; class instances are refused. */
 export type KeyPart =
@@ -45,13 +46,13 @@ const UNSAFE_RUN = /[^A-Za-z0-9_.:=,+-]+/g;
 /**
  * The text of a key.
  *
- * @throws InvalidArgumentError for an empty string or list, lone surrogates, invalid dates, functions, symbols,
- * class instances, cycles.
+ * @throws InvalidArgumentError for an empty string or list, lone surrogates, invalid dates, functions, symbols (as names
+ * of fields too), class instances, cycles.
  */
 export function encodeKey(key: Key): string {
   if (typeof key === 'string') return encodeName(key, 'key');
   if (!Array.isArray(key) || key.length === 0) {
-    throw new InvalidArgumentError(`A key is a string or a list with at least one part; this one is ${show(key)}.`);
+    throw new InvalidArgumentError(`A key is a string or a list with at least one part; this one is ${shown(key)}.`);
   }
   return shorten(
     Array.from(key as readonly KeyPart[], (part, index) => `/${encodePart(part, `part ${index}`)}`).join(''),
@@ -71,7 +72,7 @@ export function encodeTag(tag: string): string {
 export function encodeContext(segments: readonly string[], encodedKey: string): string {
   if (segments.length === 0 || segments.includes('')) {
     throw new MissingContextError(
-      `The context of key "${encodedKey}" is ${show(segments)}. Every segment must be text that is not empty.`,
+      `The context of key "${encodedKey}" is ${shown(segments)}. Every segment must be text that is not empty.`,
       { key: encodedKey },
     );
   }
@@ -81,7 +82,7 @@ export function encodeContext(segments: readonly string[], encodedKey: string): 
 function encodeName(text: string, what: string): string {
   if (typeof text === 'string' && PLAIN.test(text)) return text;
   if (typeof text !== 'string' || text === '') {
-    throw new InvalidArgumentError(`A ${what} is text that is not empty; this one is ${show(text)}.`);
+    throw new InvalidArgumentError(`A ${what} is text that is not empty; this one is ${shown(text)}.`);
   }
   return shorten(percentEncode(text, what));
 }
@@ -93,7 +94,7 @@ export function percentEncode(text: string, what: string): string {
   } catch (error) {
     if (!(error instanceof URIError)) throw error;
     throw new InvalidArgumentError(
-      `The ${what} ${show(text)} holds half of a surrogate pair, which no encoding of text can carry. Repair the text.`,
+      `The ${what} ${shown(text)} holds half of a surrogate pair, which no encoding of text can carry. Repair the text.`,
       { key: text },
     );
   }
@@ -140,11 +141,11 @@ function canonicalText(part: KeyPart, where: string, depth: number): string {
   if (part === null) return 'null';
   if (types.isDate(part)) return `d"${dateText(part, where)}"`;
   if (Array.isArray(part)) return `[${Array.from(part as readonly KeyPart[], nested).join()}]`;
-  if (part instanceof Set)
+  if (types.isSet(part))
     return `s[${Array.from(part as Set<KeyPart>, nested)
       .sort()
       .join()}]`;
-  if (part instanceof Map)
+  if (types.isMap(part))
     return `m[${Array.from(part as Map<KeyPart, KeyPart>, nested)
       .sort()
       .join()}]`;
@@ -152,6 +153,8 @@ function canonicalText(part: KeyPart, where: string, depth: number): string {
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
     throw refused(where, `is an instance of ${part.constructor?.name ?? 'a class'}`);
   }
+  // Operators of query builders are symbols: left out, different conditions would share a key.
+  if (Object.getOwnPropertySymbols(part).length > 0) throw refused(where, 'has a field named by a symbol');
   const object = part as { readonly [field: string]: KeyPart };
   return `{${Object.keys(object)
     .sort()
@@ -173,8 +176,4 @@ function refused(where: string, problem: string): InvalidArgumentError {
     `A key cannot be made: ${where} ${problem}. Use text, numbers, bigints, booleans, null, undefined, valid dates, ` +
       'and lists, maps, sets and plain objects of them.',
   );
-}
-
-function show(value: unknown): string {
-  return inspect(value, { depth: 1, maxStringLength: 100, breakLength: Infinity });
 }
