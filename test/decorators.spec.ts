@@ -867,9 +867,7 @@ describe('misuse is an error that says what to do', () => {
       }
     }
     const service = await startWith(Service);
-    await expect(service.find()).rejects.toThrow(
-      /@Cacheable on Service\.find[^]*'at once', not a promise; make it async/,
-    );
+    await expect(service.find()).rejects.toThrow(/@Cacheable on Service\.find[^]*text, not a promise; make it async/);
   });
 
   it('when a request-scoped class has a cache that is defined twice', async () => {

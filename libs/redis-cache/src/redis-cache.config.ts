@@ -1,9 +1,11 @@
 import { registerAs } from '@nestjs/config';
+import { shown } from './arguments.js';
 import type { EntryOptions } from './cache/entry-options.js';
-import { InvalidOptionsError } from './errors.js';
+import { InvalidArgumentError, InvalidOptionsError } from './errors.js';
 import { EnvironmentReader } from './redis-cache.environment.js';
 import { MIN_STALENESS_MS, type RedisCacheModuleOptions } from './redis-cache.options.js';
 import type { ConnectionOptions, RedisNode } from './redis/connection-options.js';
+import { isName } from './redis/name.js';
 import type { DurationText } from './time.js';
 
 /** Lifetimes that environments agree on by name: `CACHE_TTL_MEDIUM=10m` changes what `medium` means. */
@@ -31,12 +33,23 @@ export const redisCacheConfig = registerAs('redisCache', () => optionsFromEnviro
 
 /**
  * A ttl that the environment decides: that of the preset in `CACHE_TTL_SHORT`, `…_MEDIUM`, `…_LONG` or `…_DAY`, or its
- * default. Read when a value is stored, since definitions and decorators run before a `.env` file is read.
+ * default. Read when a value is stored, since definitions and decorators run before a `.env` file is read; a wrong
+ * variable is an InvalidOptionsError then, and at start where `redisCacheConfig` is used.
  *
  *     defineCache({ name: 'users', ttl: presetTtl('medium'), key: (id: number) => ['user', id] })
+ *
+ * @throws InvalidArgumentError at once for another preset.
  */
 export function presetTtl(preset: TtlPreset): () => DurationText {
-  return () => new EnvironmentReader(process.env).duration(variableOf(preset)) ?? DEFAULT_TTL_PRESETS[preset];
+  if (!PRESETS.includes(preset)) {
+    throw new InvalidArgumentError(`The preset of presetTtl is ${shown(preset)}. Allowed: ${PRESETS.join(', ')}.`);
+  }
+  return () => {
+    const read = new EnvironmentReader(process.env);
+    const ttl = read.duration(variableOf(preset)) ?? DEFAULT_TTL_PRESETS[preset];
+    refuse(read.problems);
+    return ttl;
+  };
 }
 
 /** @throws InvalidOptionsError naming every wrong variable, its value (never a secret's) and the allowed form. */
@@ -49,23 +62,30 @@ export function optionsFromEnvironment(
   const ttl = (name: string): DurationText | undefined => read.durationOr(name, presets);
 
   const defaultTtl = ttl('CACHE_DEFAULT_TTL');
-  const caches: Record<string, EntryOptions<never>> = {};
+  const caches: [name: string, options: EntryOptions<never>][] = [];
   for (const name of Object.keys(environment)) {
     if (!name.startsWith(TTL_PREFIX) || PRESETS.some((preset) => variableOf(preset) === name)) continue;
     const cacheTtl = ttl(name);
     if (cacheTtl === undefined) continue;
-    for (const cache of spellings(name.slice(TTL_PREFIX.length))) caches[cache] = { ttl: cacheTtl };
+    const cacheName = name.slice(TTL_PREFIX.length);
+    if (!isName(cacheName))
+      read.problems.push(`${name} names no cache: after ${TTL_PREFIX} come 1 to 64 of A-Z 0-9 _ -.`);
+    for (const cache of spellings(cacheName)) caches.push([cache, { ttl: cacheTtl }]);
   }
   const options: RedisCacheModuleOptions = {
     enabled: read.flag('CACHE_ENABLED'),
     namespace: read.name('CACHE_NAMESPACE'),
     maxStaleness: read.duration('CACHE_MAX_STALENESS', MIN_STALENESS_MS),
     ...(defaultTtl === undefined ? {} : { defaults: { ttl: defaultTtl } }),
-    caches,
+    caches: Object.fromEntries(caches),
     connection: connectionFrom(read),
   };
-  if (read.problems.length > 0) throw new InvalidOptionsError('Environment variables', read.problems);
+  refuse(read.problems);
   return options;
+}
+
+function refuse(problems: readonly string[]): void {
+  if (problems.length > 0) throw new InvalidOptionsError('Environment variables', problems);
 }
 
 function connectionFrom(read: EnvironmentReader): ConnectionOptions | false {
@@ -75,7 +95,7 @@ function connectionFrom(read: EnvironmentReader): ConnectionOptions | false {
   const sentinels: RedisNode[] | undefined = read.nodes('REDIS_SENTINELS');
   const connection: ConnectionOptions = {
     url: read.redisUrl('REDIS_URL', NO_REDIS),
-    host: read.text('REDIS_HOST'),
+    host: read.host('REDIS_HOST'),
     port: read.whole('REDIS_PORT', 1, 65_535),
     db: read.whole('REDIS_DB', 0),
     username: read.text('REDIS_USERNAME'),
@@ -87,8 +107,8 @@ function connectionFrom(read: EnvironmentReader): ConnectionOptions | false {
     sentinelPassword: read.text('REDIS_SENTINEL_PASSWORD'),
     cluster: read.nodes('REDIS_CLUSTER_NODES'),
     maxConnections: read.whole('REDIS_MAX_CONNECTIONS', 1),
-    connectTimeout: read.duration('REDIS_CONNECT_TIMEOUT'),
-    commandTimeout: read.duration('REDIS_COMMAND_TIMEOUT'),
+    connectTimeout: read.timeout('REDIS_CONNECT_TIMEOUT'),
+    commandTimeout: read.timeout('REDIS_COMMAND_TIMEOUT'),
   };
   if (sentinels !== undefined && connection.sentinelName === undefined) {
     read.problems.push('REDIS_SENTINEL_NAME is not set. It must be the name of the primary that the sentinels watch.');

@@ -1,11 +1,17 @@
-import { inspect } from 'node:util';
+import { isIPv6 } from 'node:net';
+import { shown } from './arguments.js';
 import { InvalidOptionsError, RedisCacheError } from './errors.js';
-import { NAME_PATTERN } from './redis/keyspace.js';
-import { parseUrl, type RedisNode } from './redis/connection-options.js';
-import { type DurationText, toMs } from './time.js';
+import { isName } from './redis/name.js';
+import { isHost, parseUrl, type RedisNode } from './redis/connection-options.js';
+import { type DurationText, toMs, toTimeoutMs } from './time.js';
 
 const DURATION = "such as '250ms', '30s', '15m', '2h' or '1d' (a number alone is milliseconds)";
-const FLAGS: Record<string, boolean> = { true: true, '1': true, false: false, '0': false };
+const FLAGS = new Map([
+  ['true', true],
+  ['1', true],
+  ['false', false],
+  ['0', false],
+]);
 
 /**
  * Reads typed values out of environment variables. A variable that is not set, or empty, is `undefined`; a wrong one
@@ -22,11 +28,11 @@ export class EnvironmentReader {
   }
 
   name(name: string): string | undefined {
-    return this.#parsed(name, '1 to 64 of A-Z a-z 0-9 _ -', (text) => (NAME_PATTERN.test(text) ? text : undefined));
+    return this.#parsed(name, '1 to 64 of A-Z a-z 0-9 _ -', (text) => (isName(text) ? text : undefined));
   }
 
   flag(name: string): boolean | undefined {
-    return this.#parsed(name, 'true or false (or 1 or 0)', (text) => FLAGS[text.toLowerCase()]);
+    return this.#parsed(name, 'true or false (or 1 or 0)', (text) => FLAGS.get(text.toLowerCase()));
   }
 
   whole(name: string, least: number, most = Number.MAX_SAFE_INTEGER): number | undefined {
@@ -42,18 +48,33 @@ export class EnvironmentReader {
     return this.#parsed(name, allowed, (text) => durationText(text, leastMs));
   }
 
+  timeout(name: string): DurationText | undefined {
+    const allowed = `a duration of at least 1 ms and at most one day, ${DURATION}`;
+    return this.#parsed(name, allowed, (text) => durationText(text, 1, toTimeoutMs));
+  }
+
   /** A duration, or one of these names for one. */
   durationOr(name: string, presets: Readonly<Record<string, DurationText>>): DurationText | undefined {
     const allowed = `a duration above 0, ${DURATION}, or one of ${Object.keys(presets).join(', ')}`;
-    return this.#parsed(name, allowed, (text) => presets[text.toLowerCase()] ?? durationText(text));
+    return this.#parsed(name, allowed, (text) => {
+      const preset = text.toLowerCase();
+      return Object.hasOwn(presets, preset) ? presets[preset] : durationText(text);
+    });
+  }
+
+  host(name: string): string | undefined {
+    return this.#parsed(name, 'a host name or an address, and nothing else', (text) =>
+      isHost(text) ? text : undefined,
+    );
   }
 
   /** `host:port,host:port`; an IPv6 address stands in brackets. */
   nodes(name: string): RedisNode[] | undefined {
-    return this.#parsed(name, 'host:port,host:port', (text) => {
+    const parse = (text: string): RedisNode[] | undefined => {
       const nodes = text.split(',').map((node) => nodeOf(node.trim()));
       return nodes.every((node) => node !== undefined) ? nodes : undefined;
-    });
+    };
+    return this.#parsed(name, 'host:port,host:port', parse);
   }
 
   redisUrl(name: string, orElse: string): string | undefined {
@@ -78,14 +99,16 @@ export class EnvironmentReader {
     const text = this.text(name);
     if (text === undefined) return undefined;
     const value = parse(text);
-    if (value === undefined) this.problems.push(`${name} is ${inspect(text)}. It must be ${allowed}.`);
+    // What has an @ may be a URL with a password.
+    if (value === undefined)
+      this.problems.push(`${name} is ${text.includes('@') ? 'text (not shown)' : shown(text)}. It must be ${allowed}.`);
     return value;
   }
 }
 
-function durationText(text: string, leastMs = 1): DurationText | undefined {
+function durationText(text: string, leastMs = 1, read = toMs): DurationText | undefined {
   try {
-    return toMs(text, '') >= leastMs ? (text as DurationText) : undefined;
+    return read(text, '') >= leastMs ? (text as DurationText) : undefined;
   } catch (error) {
     if (error instanceof RedisCacheError) return undefined;
     throw error;
@@ -95,6 +118,7 @@ function durationText(text: string, leastMs = 1): DurationText | undefined {
 function nodeOf(text: string): RedisNode | undefined {
   const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:[\]\s]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
   const host = bracketed ?? plain;
-  if (host === undefined || Number(port) > 65_535) return undefined;
+  if (!isHost(host) || (bracketed !== undefined && !isIPv6(bracketed)) || Number(port) < 1 || Number(port) > 65_535)
+    return undefined;
   return port === undefined ? { host } : { host, port: Number(port) };
 }

@@ -9,9 +9,11 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
+import { checkList, isOptions, kindOf, shown } from './arguments.js';
 import { CacheService } from './cache/cache.service.js';
-import type { AnyCacheDefinition } from './cache/definition.js';
+import { type AnyCacheDefinition, isDefinition } from './cache/definition.js';
 import { CacheEngine } from './cache/engine.js';
+import { InvalidArgumentError, InvalidOptionsError } from './errors.js';
 import { DecoratedProviders } from './interception/decorated-providers.js';
 import { MetricsService } from './ops/metrics.service.js';
 import { RedisCacheHealthIndicator } from './ops/redis-cache.health.js';
@@ -35,7 +37,7 @@ const host = new ConfigurableModuleBuilder<RedisCacheModuleOptions>({ moduleName
   .setFactoryMethodName('createRedisCacheOptions')
   // Nest takes for an extra, and not for an option, what has a default here.
   .setExtras<RedisCacheModuleExtras>({ isGlobal: true, connectionNames: [] }, (definition, extras) => {
-    const clients = (extras.connectionNames ?? []).map(clientProvider);
+    const clients = checkList(extras.connectionNames ?? [], 'connectionNames', 'strings').map(clientProvider);
     return {
       ...definition,
       global: extras.isGlobal,
@@ -76,10 +78,12 @@ export class RedisCacheModule extends host.ConfigurableModuleClass implements On
   }
 
   static override forRoot(options: typeof host.OPTIONS_TYPE = {}): DynamicModule {
+    checkIsOptions('RedisCacheModule.forRoot', options);
     return super.forRoot({ connectionNames: Object.keys(options.connections ?? {}), ...options });
   }
 
   static override forRootAsync(options: typeof host.ASYNC_OPTIONS_TYPE): DynamicModule {
+    checkIsOptions('RedisCacheModule.forRootAsync', options);
     return super.forRootAsync(options);
   }
 
@@ -92,7 +96,7 @@ export class RedisCacheModule extends host.ConfigurableModuleClass implements On
     definitions: readonly AnyCacheDefinition[],
     imports: NonNullable<ModuleMetadata['imports']> = [],
   ): DynamicModule {
-    const providers = definitions.map((definition): FactoryProvider => ({
+    const providers = checkDefinitions(definitions).map((definition): FactoryProvider => ({
       provide: getCacheToken(definition),
       inject: [CACHE_ENGINE],
       useFactory: (engine: CacheEngine) => engine.cache(definition),
@@ -104,6 +108,21 @@ export class RedisCacheModule extends host.ConfigurableModuleClass implements On
   async onApplicationShutdown(): Promise<void> {
     await this.engine.close();
   }
+}
+
+function checkIsOptions(subject: string, options: unknown): void {
+  if (isOptions(options)) return;
+  throw new InvalidOptionsError(subject, [`it was given ${kindOf(options)}; it must be an object`]);
+}
+
+function checkDefinitions(definitions: readonly AnyCacheDefinition[]): readonly AnyCacheDefinition[] {
+  const wrong = checkList(definitions, 'What forFeature was given', 'definitions').findIndex(
+    (each) => !isDefinition(each),
+  );
+  if (wrong === -1) return definitions;
+  throw new InvalidArgumentError(
+    `Definition ${wrong} of forFeature is ${shown(definitions[wrong])}. It must be what defineCache returns.`,
+  );
 }
 
 async function startEngine(options: RedisCacheModuleOptions): Promise<CacheEngine> {

@@ -1,11 +1,16 @@
 import { isInt, ValidateBy, ValidateNested } from 'class-validator';
-import { NAME_PATTERN } from './redis/keyspace.js';
+import { isOptions } from './arguments.js';
+import { RedisCacheError } from './errors.js';
+import { isHost } from './redis/connection-options.js';
+import { isName } from './redis/name.js';
 import { MIN_STALENESS_MS } from './redis-cache.options.js';
-import { toMs } from './time.js';
+import { toMs, toTimeoutMs } from './time.js';
 
 const NAME = '1 to 64 of A-Z a-z 0-9 _ -';
 const DURATION = "a duration above 0: milliseconds as a number, or text such as '250ms', '30s' or '15m'";
+const TIMEOUT = `${DURATION}, and at most one day`;
 const WHOLE = 'a whole number of at least 1';
+const NODES = 'a list of { host, port } with at least one item';
 const SECRET = { isSecret: true };
 
 /** What class-validator reports of a broken rule. */
@@ -34,27 +39,29 @@ export class MemoryRules {
 
 export class ConnectionRules {
   @Must('text: redis://[user:password@]host[:port][/db], or rediss:// for TLS', isText, SECRET) url?: unknown;
-  @Must('a host name or an address', isText) host?: unknown;
+  // Somebody may have put a URL with a password here.
+  @Must('a host name or an address, and nothing else', isHost, SECRET) host?: unknown;
   @Must('a whole number from 1 to 65535', isPort) port?: unknown;
   @Must('a whole number of at least 0', (value) => isInt(value) && (value as number) >= 0) db?: unknown;
   @Must('text that is not empty', isText, SECRET) username?: unknown;
   @Must('text that is not empty', isText, SECRET) password?: unknown;
   @Must('a function of the kind of connection that returns { username, password }', isFunction, SECRET)
   credentials?: unknown;
-  @Must('true, false, or options of tls.connect', (value) => isBoolean(value) || isObject(value), SECRET) tls?: unknown;
-  @Must('a list of { host, port } with at least one item', isNodeList) sentinels?: unknown;
+  @Must('true, false, or options of tls.connect', (value) => isBoolean(value) || isOptions(value), SECRET)
+  tls?: unknown;
+  @Must(NODES, isNodeList) sentinels?: unknown;
   @Must('the name of the primary that the sentinels watch', isText) sentinelName?: unknown;
   @Must('text that is not empty', isText, SECRET) sentinelUsername?: unknown;
   @Must('text that is not empty', isText, SECRET) sentinelPassword?: unknown;
-  @Must('true, false, or options of tls.connect', (value) => isBoolean(value) || isObject(value), SECRET)
+  @Must('true, false, or options of tls.connect', (value) => isBoolean(value) || isOptions(value), SECRET)
   sentinelTls?: unknown;
-  @Must('a list of { host, port } with at least one item', isNodeList) cluster?: unknown;
+  @Must(NODES, isNodeList) cluster?: unknown;
   @Must("'primary' or 'replicated'", (value) => value === 'primary' || value === 'replicated') durability?: unknown;
   @Must(WHOLE, isCount) maxConnections?: unknown;
-  @Must(DURATION, isDuration) connectTimeout?: unknown;
-  @Must(DURATION, isDuration) commandTimeout?: unknown;
-  @Must(DURATION, isDuration) controlTimeout?: unknown;
-  @Must(DURATION, isDuration) socketTimeout?: unknown;
+  @Must(TIMEOUT, isTimeout) connectTimeout?: unknown;
+  @Must(TIMEOUT, isTimeout) commandTimeout?: unknown;
+  @Must(TIMEOUT, isTimeout) controlTimeout?: unknown;
+  @Must(TIMEOUT, isTimeout) socketTimeout?: unknown;
 }
 
 export class MetricsRules {
@@ -66,25 +73,25 @@ export class OptionRules {
   @Must('true or false', isBoolean) enabled?: unknown;
   @Must(NAME, isName) namespace?: unknown;
   // Somebody may have put a URL with a password here.
-  @Must('{ url } or { host, port }, or false for none', (value) => value === false || isObject(value), SECRET)
+  @Must('{ url } or { host, port }, or false for none', (value) => value === false || isOptions(value), SECRET)
   @ValidateNested()
   connection?: unknown;
   @Must(`an object of connection options by name (${NAME}; "default" is the main connection)`, isConnectionMap, SECRET)
   @ValidateNested()
   connections?: unknown;
-  @Must('an object of entry options', isObject) defaults?: unknown;
+  @Must('an object of entry options', isOptions) defaults?: unknown;
   @Must(`an object of entry options by cache name (${NAME})`, isEntryOptionsByName) caches?: unknown;
-  @Must('{ maxEntries, maxBytes }, true, or false for none', (value) => isBoolean(value) || isObject(value))
+  @Must('{ maxEntries, maxBytes }, true, or false for none', (value) => isBoolean(value) || isOptions(value))
   @ValidateNested()
   l1?: unknown;
   @Must(`a duration of at least ${MIN_STALENESS_MS} ms, three heartbeats of the link`, isStaleness)
   maxStaleness?: unknown;
   @Must(DURATION, isDuration) maxTtl?: unknown;
-  @Must(DURATION, isDuration) startTimeout?: unknown;
+  @Must(TIMEOUT, isTimeout) startTimeout?: unknown;
   @Must('true or false', isBoolean) strictStart?: unknown;
   @Must("a function that returns values by name, such as { tenant: 'acme' }", isFunction)
   context?: unknown;
-  @Must('{ prometheus }', isObject) @ValidateNested() metrics?: unknown;
+  @Must('{ prometheus }', isOptions) @ValidateNested() metrics?: unknown;
 }
 
 function isText(value: unknown): boolean {
@@ -99,14 +106,6 @@ function isBoolean(value: unknown): boolean {
   return typeof value === 'boolean';
 }
 
-export function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isName(value: unknown): boolean {
-  return typeof value === 'string' && NAME_PATTERN.test(value);
-}
-
 function isCount(value: unknown): boolean {
   return isInt(value) && (value as number) >= 1;
 }
@@ -116,11 +115,20 @@ function isPort(value: unknown): boolean {
 }
 
 export function isDuration(value: unknown): boolean {
+  return isAccepted(() => toMs(value as string, ''));
+}
+
+function isTimeout(value: unknown): boolean {
+  return isAccepted(() => toTimeoutMs(value as string, ''));
+}
+
+function isAccepted(read: () => unknown): boolean {
   try {
-    toMs(value as string, '');
+    read();
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    if (error instanceof RedisCacheError) return false;
+    throw error;
   }
 }
 
@@ -132,9 +140,10 @@ function isNodeList(value: unknown): boolean {
   if (!Array.isArray(value) || value.length === 0) return false;
   return value.every(
     (node: unknown) =>
-      isObject(node) &&
+      isOptions(node) &&
+      Object.keys(node).every((name) => name === 'host' || name === 'port') &&
       'host' in node &&
-      isText(node.host) &&
+      isHost(node.host) &&
       (!('port' in node) || node.port === undefined || isPort(node.port)),
   );
 }
@@ -145,9 +154,9 @@ function isConnectionMap(value: unknown): boolean {
 }
 
 export function isEntryOptionsByName(value: unknown): boolean {
-  return isObject(value) && Object.entries(value).every(([name, each]) => isName(name) && isObject(each));
+  return isOptions(value) && Object.entries(value).every(([name, each]) => isName(name) && isOptions(each));
 }
 
 function isRegistry(value: unknown): boolean {
-  return isObject(value) && 'registerMetric' in value && typeof value.registerMetric === 'function';
+  return isOptions(value) && 'registerMetric' in value && typeof value.registerMetric === 'function';
 }

@@ -100,7 +100,7 @@ describe('the options of the module', () => {
     [{ connection: { url: 'redis://a', port: 1 } }, 'connection has url and port'],
     [{ connection: { sentinels: [{ host: 'a' }] } }, 'connection.sentinelName is undefined'],
     [{ connection: { sentinels: [] } }, 'connection.sentinels is an array'],
-    [{ connection: { url: 'http://a' } }, 'connection: url: begins with "http:"'],
+    [{ connection: { url: 'http://a' } }, 'connection: url: begins with another scheme'],
     [{ connections: { default: {} } }, 'connections is an object'],
     [{ connections: { 'a b': {} } }, 'connections is an object'],
     [{ connections: [] }, 'connections is an array'],

@@ -1,5 +1,5 @@
-import { inspect } from 'node:util';
 import { validateSync, type ValidationError } from 'class-validator';
+import { isOptions, kindOf, shown } from './arguments.js';
 import { DEFAULT_MAX_TTL_MS, DEFAULT_POLICY, resolvePolicy } from './cache/policy.js';
 import { InvalidOptionsError, RedisCacheError } from './errors.js';
 import { unknownName } from './nearest.js';
@@ -9,7 +9,6 @@ import {
   ConnectionRules,
   isDuration,
   isEntryOptionsByName,
-  isObject,
   MemoryRules,
   MetricsRules,
   OptionRules,
@@ -24,7 +23,7 @@ import { toMs } from './time.js';
  * the values allowed, or the nearest known name of an unknown one.
  */
 export function validateOptions(options: RedisCacheModuleOptions): void {
-  if (!isObject(options)) {
+  if (!isOptions(options)) {
     throw new InvalidOptionsError('RedisCacheModule options', [`They are ${show(options)}. They must be an object.`]);
   }
   const errors = validateSync(withRules(options), { whitelist: true, forbidNonWhitelisted: true });
@@ -37,7 +36,7 @@ function withRules(options: RedisCacheModuleOptions): OptionRules {
   const { connection, connections, l1, metrics } = options;
   return Object.assign(new OptionRules(), options, {
     connection: nested(ConnectionRules, connection),
-    connections: isObject(connections)
+    connections: isOptions(connections)
       ? new Map(Object.entries(connections).map(([name, each]) => [name, nested(ConnectionRules, each)]))
       : connections,
     l1: nested(MemoryRules, l1),
@@ -46,7 +45,7 @@ function withRules(options: RedisCacheModuleOptions): OptionRules {
 }
 
 function nested(Rules: new () => object, value: unknown): unknown {
-  return isObject(value) ? Object.assign(new Rules(), value) : value;
+  return isOptions(value) ? Object.assign(new Rules(), value) : value;
 }
 
 function problemsOf(error: ValidationError, parent: string): string[] {
@@ -65,7 +64,7 @@ function problemsOf(error: ValidationError, parent: string): string[] {
 
 /** What no single option tells: which exclude each other, and what the connection itself refuses. */
 function connectionProblems(options: RedisCacheModuleOptions, found: readonly string[]): string[] {
-  const named = isObject(options.connections) ? Object.entries(options.connections) : [];
+  const named = isOptions(options.connections) ? Object.entries(options.connections) : [];
   const all: (readonly [string, unknown])[] = [
     ['connection', options.connection],
     ...named.map(([name, connection]) => [`connections.${name}`, connection] as const),
@@ -73,7 +72,7 @@ function connectionProblems(options: RedisCacheModuleOptions, found: readonly st
   const isWrong = (path: string): boolean =>
     found.some((problem) => problem.startsWith(`${path}.`) || problem.startsWith(`${path}:`));
   return all.flatMap(([path, connection]) => {
-    if (!isObject(connection) || isWrong(path)) return [];
+    if (!isOptions(connection) || isWrong(path)) return [];
     const { url, port, sentinels, sentinelName, db, ...others } = connection as ConnectionOptions;
     const problems: string[] = [];
     const places = Object.entries({ url, host: others.host, sentinels, cluster: others.cluster });
@@ -102,7 +101,7 @@ function entryProblems({ defaults, caches, maxTtl }: RedisCacheModuleOptions): s
     ),
   ];
   return all.flatMap(([path, entry]) => {
-    if (!isObject(entry)) return [];
+    if (!isOptions(entry)) return [];
     return refusals(path, () => resolvePolicy(DEFAULT_POLICY, entry, maxTtlMs));
   });
 }
@@ -120,9 +119,7 @@ function refusals(path: string, attempt: () => unknown): string[] {
 
 /** The value received; of an object only that it is one, since nobody knows what is in it. */
 function show(value: unknown, isSecret = false): string {
-  if (Array.isArray(value)) return 'an array';
-  if (typeof value === 'object' && value !== null) return 'an object';
-  if (typeof value === 'function') return 'a function';
   if (isSecret && typeof value === 'string') return value === '' ? "''" : 'text (not shown)';
-  return inspect(value, { maxStringLength: 100 });
+  if (isSecret || typeof value === 'function' || (typeof value === 'object' && value !== null)) return kindOf(value);
+  return shown(value);
 }

@@ -1,4 +1,5 @@
-import { inspect, types } from 'node:util';
+import { types } from 'node:util';
+import { kindOf } from '../arguments.js';
 import { InvalidArgumentError } from '../errors.js';
 import type { Key } from './key.js';
 
@@ -61,7 +62,7 @@ export class BulkLoad<K extends Key, T> {
       const values = await this.loader(missing, { signal });
       if (!types.isMap(values)) {
         throw new InvalidArgumentError(
-          `The loader of getOrSetMany returned ${inspect(values, { depth: 0 })}. It must return a Map of keys and values.`,
+          `The loader of getOrSetMany returned ${kindOf(values)}. It must return a Map of keys and values.`,
         );
       }
       for (const [key, { resolve }] of wanted) resolve(values.get(key));

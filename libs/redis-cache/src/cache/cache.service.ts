@@ -1,13 +1,14 @@
-import { InvalidArgumentError } from '../errors.js';
+import { checkList } from '../arguments.js';
 import type { MissReason, WriteStatus } from '../events.js';
 import { NAMESPACE_TAG, userTag } from '../redis/keyspace.js';
 import type { CacheCore } from './backend.js';
 import { deferEvictions } from './deferred-evictions.js';
 import { BulkLoad, type BulkLoader } from './bulk-load.js';
+import { checkInvalidateOptions, pairsOf, type WarmOptions, warmOptions } from './call-arguments.js';
 import type { CallOptions, EntryOptions, InvalidateOptions, LoadContext, Loader } from './entry-options.js';
 import { encodeKey, type Key } from './key.js';
 import { encodeGlob, globMatcher } from './pattern.js';
-import { checkLoader, runUncached } from './loader-run.js';
+import { checkBulkLoader, checkLoader, runUncached } from './loader-run.js';
 import type { Entry } from './memory-tier.js';
 import { checkTags, type Policy, resolvePolicy } from './policy.js';
 import { type Arrival, ReadRoad } from './read-road.js';
@@ -52,7 +53,6 @@ export interface WarmResult {
 }
 
 const NO_OPTIONS: InvalidateOptions = {};
-const DEFAULT_WARM_CONCURRENCY = 8;
 const UNCACHED = {
   source: 'loader',
   isStale: false,
@@ -101,26 +101,12 @@ export class CacheService {
 
   /** The fresh value, or `undefined`; `lookup` tells a stored `undefined` from none. */
   async get<T = unknown>(key: Key, options?: CallOptions<T>): Promise<T | undefined> {
-    const found = await this.lookup<T>(key, options);
-    return found.isHit && !found.isStale ? found.value : undefined;
+    return this.#get<T>(this.storedKey(key), options);
   }
 
   /** The value with its age, stale ones too, or why there is none. */
   async lookup<T = unknown>(key: Key, options?: CallOptions<T>): Promise<Lookup<T>> {
-    const storedKey = this.storedKey(key);
-    if (!this.#isEnabled) return { isHit: false, reason: 'disabled' };
-    if (this.#policy.usesMemory && readsAsUsual(options)) {
-      const hot = this.#reads.hot(storedKey);
-      if (hot !== undefined) return this.#lookedUp(storedKey, hot, 'l1', false, false);
-    }
-    const policy = this.#resolve(options);
-    if (options?.bypass === true) return { isHit: false, reason: 'bypassed' };
-    const found = await this.#reads.find(storedKey, policy, options?.consistency === 'strong');
-    if (typeof found !== 'string') {
-      return this.#lookedUp(storedKey, found.entry, found.source, found.isStale, options?.values === 'copy');
-    }
-    this.#missed(storedKey, found);
-    return { isHit: false, reason: found };
+    return this.#lookup<T>(this.storedKey(key), options);
   }
 
   /**
@@ -132,26 +118,28 @@ export class CacheService {
    * InvalidOptionsError and MissingContextError for what was passed.
    */
   getOrSet<T>(key: Key, loader: Loader<T>, options?: CallOptions<T>): Promise<T> {
-    if (this.#isEnabled && this.#policy.usesMemory && readsAsUsual(options)) {
-      // The hot path: one promise and nothing else.
-      try {
-        const storedKey = this.storedKey(key);
-        checkLoader(loader, storedKey);
+    try {
+      const storedKey = this.storedKey(key);
+      checkLoader(loader, storedKey);
+      if (this.#isEnabled && this.#policy.usesMemory && readsAsUsual(options)) {
+        // The hot path: one promise and nothing else.
         const hot = this.#reads.hot(storedKey);
         if (hot !== undefined) {
           this.#countHit(storedKey, 'l1', false);
           return Promise.resolve(hot.value.take() as T);
         }
-      } catch (error) {
-        return Promise.reject(error);
       }
+      return this.#load(storedKey, loader, options);
+    } catch (error) {
+      return Promise.reject(error);
     }
-    return this.#load(key, loader, options);
   }
 
   /** Like `getOrSet`, and says where the value came from. */
   async resolve<T>(key: Key, loader: Loader<T>, options?: CallOptions<T>): Promise<Resolved<T>> {
-    const arrival = await this.#arrive(key, loader, options);
+    const storedKey = this.storedKey(key);
+    checkLoader(loader, storedKey);
+    const arrival = await this.#arrive(storedKey, loader, options);
     if ('uncached' in arrival) return { ...UNCACHED, value: arrival.uncached };
     const { entry } = arrival;
     const nowMs = this.#core.backend.clock.nowMs();
@@ -173,11 +161,7 @@ export class CacheService {
    * @returns `queued` when Redis did not confirm it: the value is not stored, and the old one goes as soon as possible.
    */
   async set<T>(key: Key, value: T, options?: EntryOptions<T>): Promise<WriteStatus> {
-    const storedKey = this.storedKey(key);
-    const policy = resolvePolicy(this.#policy, options, this.#core.backend.maxTtlMs, 'Cache options');
-    if (!this.#isEnabled) return 'applied';
-    const tags = typeof policy.tags === 'function' ? policy.tags(value) : policy.tags;
-    return this.#writes.set(storedKey, value, policy, storedTags(tags));
+    return this.#set(this.storedKey(key), value, options);
   }
 
   /**
@@ -190,7 +174,7 @@ export class CacheService {
    */
   async put<T>(key: Key, write: Loader<T>, options?: EntryOptions<T>): Promise<T> {
     const storedKey = this.storedKey(key);
-    checkLoader(write, storedKey);
+    checkLoader(write, storedKey, 'write');
     const policy = resolvePolicy(this.#policy, options, this.#core.backend.maxTtlMs, 'Cache options');
     if (!this.#isEnabled) return runUncached(storedKey, write);
     let written: { value: T } | undefined;
@@ -204,12 +188,14 @@ export class CacheService {
   }
 
   /** One answer per key, in order. Costs one round trip however many keys Redis is asked for. */
-  getMany<T = unknown>(keys: readonly Key[], options?: CallOptions<T>): Promise<(T | undefined)[]> {
-    return Promise.all(keys.map((key) => this.get<T>(key, options)));
+  async getMany<T = unknown>(keys: readonly Key[], options?: CallOptions<T>): Promise<(T | undefined)[]> {
+    return Promise.all(this.#storedKeys(keys).map((key) => this.#get<T>(key, options)));
   }
 
+  /** Stores many values, each for itself: one that cannot be stored rejects, and does not keep the others from it. */
   async setMany<T>(entries: Iterable<readonly [Key, T]>, options?: EntryOptions<T>): Promise<WriteStatus> {
-    return worst(await Promise.all([...entries].map(([key, value]) => this.set(key, value, options))));
+    const pairs = pairsOf(entries).map(([key, value]) => [this.storedKey(key), value] as const);
+    return worst(await Promise.all(pairs.map(([key, value]) => this.#set(key, value, options))));
   }
 
   /**
@@ -222,8 +208,9 @@ export class CacheService {
     loader: BulkLoader<K, T>,
     options?: CallOptions<T | undefined>,
   ): Promise<Map<K, T | undefined>> {
-    checkLoader(loader, 'getOrSetMany');
-    const once = new Map(keys.map((key) => [this.storedKey(key), key]));
+    const storedKeys = this.#storedKeys(keys);
+    checkBulkLoader(loader, 'getOrSetMany');
+    const once = new Map(keys.map((key, index) => [storedKeys[index] as string, key]));
     const bulk = new BulkLoad([...once.values()], loader);
     const values = new Map<string, T | undefined>();
     await Promise.all(
@@ -232,10 +219,10 @@ export class CacheService {
           bulk.decided(key);
         };
         const load = ({ signal }: LoadContext): Promise<T | undefined> => bulk.load(key, signal);
-        values.set(storedKey, await this.#load(key, load, options, decided).finally(decided));
+        values.set(storedKey, await this.#load(storedKey, load, options, decided).finally(decided));
       }),
     );
-    return new Map(keys.map((key) => [key, values.get(this.storedKey(key))]));
+    return new Map(keys.map((key, index) => [key, values.get(storedKeys[index] as string)]));
   }
 
   /** Whether a fresh value is stored. */
@@ -253,22 +240,28 @@ export class CacheService {
   /** Removes the entry and cancels running loads of it, in every process. @throws NotInvalidatedError with `strict`. */
   async delete(key: Key, options: InvalidateOptions = NO_OPTIONS): Promise<WriteStatus> {
     const storedKey = this.storedKey(key);
+    checkInvalidateOptions(options);
     return this.#isEnabled ? this.#writes.delete(storedKey, options) : 'applied';
   }
 
   async deleteMany(keys: readonly Key[], options: InvalidateOptions = NO_OPTIONS): Promise<WriteStatus> {
-    return worst(await Promise.all(keys.map((key) => this.delete(key, options))));
+    const storedKeys = this.#storedKeys(keys);
+    checkInvalidateOptions(options);
+    if (!this.#isEnabled) return 'applied';
+    return worst(await Promise.all(storedKeys.map((key) => this.#writes.delete(key, options))));
   }
 
   /** Makes the entry stale, as if its ttl had passed: with `grace` it may still be answered while it is refreshed. */
   async expire(key: Key, options: InvalidateOptions = NO_OPTIONS): Promise<WriteStatus> {
     const storedKey = this.storedKey(key);
+    checkInvalidateOptions(options);
     return this.#isEnabled ? this.#writes.expire(storedKey, options) : 'applied';
   }
 
   /** Invalidates every entry with one of these tags, in all caches of the namespace; costs the same for any number. */
   async invalidateTags(tags: readonly string[], options: InvalidateOptions = NO_OPTIONS): Promise<WriteStatus> {
     const stored = storedTags(tags);
+    checkInvalidateOptions(options);
     if (!this.#isEnabled) return 'applied';
     return worst(
       await Promise.all(
@@ -287,18 +280,21 @@ export class CacheService {
     options: InvalidateOptions = NO_OPTIONS,
   ): Promise<{ status: WriteStatus; count: number }> {
     const stored = this.storedPattern(pattern);
+    checkInvalidateOptions(options);
     if (!this.#isEnabled) return { status: 'applied', count: 0 };
     return this.#writes.invalidatePattern(stored, pattern, options);
   }
 
   /** Invalidates every entry of this cache, whatever its number. */
   async clear(options: InvalidateOptions = NO_OPTIONS): Promise<WriteStatus> {
+    checkInvalidateOptions(options);
     const { cache } = this.#core.reserved;
     return this.#isEnabled ? this.#writes.invalidateTag('cache', cache, this.name, options) : 'applied';
   }
 
   /** Invalidates every entry of every cache of the namespace. */
   async clearNamespace(options: InvalidateOptions = NO_OPTIONS): Promise<WriteStatus> {
+    checkInvalidateOptions(options);
     const { namespace } = this.#core.reserved;
     return this.#isEnabled ? this.#writes.invalidateTag('namespace', namespace, NAMESPACE_TAG, options) : 'applied';
   }
@@ -307,21 +303,19 @@ export class CacheService {
   async warm<K extends Key, T>(
     keys: readonly K[],
     loader: (key: K) => T | Promise<T>,
-    options: CallOptions<T> & { concurrency?: number } = {},
+    options: WarmOptions<T> = {},
   ): Promise<WarmResult> {
-    const { concurrency = DEFAULT_WARM_CONCURRENCY, ...callOptions } = options;
-    if (!Number.isInteger(concurrency) || concurrency < 1) {
-      throw new InvalidArgumentError(`concurrency is ${String(concurrency)}. It must be a whole number of at least 1.`);
-    }
-    checkLoader(loader, 'warm');
+    const storedKeys = this.#storedKeys(keys);
+    checkBulkLoader(loader, 'warm');
+    const { concurrency, callOptions } = warmOptions(options);
     this.#resolve(callOptions);
     const result: WarmResult = { loaded: 0, present: 0, failed: 0 };
-    const rest = keys[Symbol.iterator]();
+    const rest = storedKeys.entries();
     const worker = async (): Promise<void> => {
-      for (let next = rest.next(); next.done !== true; next = rest.next()) {
-        const key = next.value;
+      for (const [index, key] of rest) {
         try {
-          const arrival = await this.#arrive<T>(key, () => loader(key), { refresh: 'wait', ...callOptions });
+          const load = (): T | Promise<T> => loader(keys[index] as K);
+          const arrival = await this.#arrive<T>(key, load, { refresh: 'wait', ...callOptions });
           if ('uncached' in arrival || arrival.source === 'loader') result.loaded += 1;
           else if (arrival.staleness === 'error' || arrival.staleness === 'timeout') result.failed += 1;
           else result.present += 1;
@@ -330,7 +324,7 @@ export class CacheService {
         }
       }
     };
-    await Promise.all(Array.from({ length: concurrency }, worker));
+    await Promise.all(Array.from({ length: Math.min(concurrency, keys.length) }, worker));
     return result;
   }
 
@@ -352,19 +346,49 @@ export class CacheService {
     return { glob: encodeGlob(pattern), matches: globMatcher(pattern) };
   }
 
-  async #load<T>(key: Key, loader: Loader<T>, options?: CallOptions<T>, onWait?: () => void): Promise<T> {
-    const arrival = await this.#arrive(key, loader, options, onWait);
+  #storedKeys(keys: readonly Key[]): string[] {
+    return Array.from(checkList(keys, 'keys', 'keys'), (key) => this.storedKey(key));
+  }
+
+  async #get<T>(storedKey: string, options: CallOptions<T> | undefined): Promise<T | undefined> {
+    const found = await this.#lookup<T>(storedKey, options);
+    return found.isHit && !found.isStale ? found.value : undefined;
+  }
+
+  async #lookup<T>(storedKey: string, options: CallOptions<T> | undefined): Promise<Lookup<T>> {
+    if (!this.#isEnabled) return { isHit: false, reason: 'disabled' };
+    if (this.#policy.usesMemory && readsAsUsual(options)) {
+      const hot = this.#reads.hot(storedKey);
+      if (hot !== undefined) return this.#lookedUp(storedKey, hot, 'l1', false, false);
+    }
+    const policy = this.#resolve(options);
+    if (options?.bypass === true) return { isHit: false, reason: 'bypassed' };
+    const found = await this.#reads.find(storedKey, policy, options?.consistency === 'strong');
+    if (typeof found !== 'string') {
+      return this.#lookedUp(storedKey, found.entry, found.source, found.isStale, options?.values === 'copy');
+    }
+    this.#missed(storedKey, found);
+    return { isHit: false, reason: found };
+  }
+
+  async #set<T>(storedKey: string, value: T, options: EntryOptions<T> | undefined): Promise<WriteStatus> {
+    const policy = resolvePolicy(this.#policy, options, this.#core.backend.maxTtlMs, 'Cache options');
+    if (!this.#isEnabled) return 'applied';
+    const tags = typeof policy.tags === 'function' ? policy.tags(value) : policy.tags;
+    return this.#writes.set(storedKey, value, policy, storedTags(tags));
+  }
+
+  async #load<T>(storedKey: string, loader: Loader<T>, options?: CallOptions<T>, onWait?: () => void): Promise<T> {
+    const arrival = await this.#arrive(storedKey, loader, options, onWait);
     return ('uncached' in arrival ? arrival.uncached : arrival.entry.value.take(options?.values === 'copy')) as T;
   }
 
   async #arrive<T>(
-    key: Key,
+    storedKey: string,
     loader: Loader<T>,
     options?: CallOptions<T>,
     onWait?: () => void,
   ): Promise<Arrival | { uncached: T }> {
-    const storedKey = this.storedKey(key);
-    checkLoader(loader, storedKey);
     const policy = this.#resolve(options);
     if (!this.#isEnabled || options?.bypass === true) {
       this.#core.stats.bypassed += 1;
@@ -422,6 +446,8 @@ export class CacheService {
 function readsAsUsual(options: CallOptions<never> | undefined): boolean {
   if (options === undefined) return true;
   return (
+    typeof options === 'object' &&
+    (options as unknown) !== null &&
     options.bypass === undefined &&
     options.consistency === undefined &&
     options.l1 === undefined &&

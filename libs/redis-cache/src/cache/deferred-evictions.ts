@@ -1,4 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { shown } from '../arguments.js';
+import { InvalidArgumentError } from '../errors.js';
 
 /** Evictions that wait for the end of a unit of work, such as a database transaction. */
 class Deferral {
@@ -27,8 +29,13 @@ export function deferred(): Deferral | undefined {
 /**
  * Collects the evictions made inside `work` and applies them when it has resolved, before the result is returned; when
  * it rejects they are dropped. Nested calls belong to the outermost one.
+ *
+ * @throws InvalidArgumentError for work that is not a function.
  */
 export async function deferEvictions<T>(work: () => Promise<T>): Promise<T> {
+  if (typeof work !== 'function') {
+    throw new InvalidArgumentError(`The work of deferEvictions is ${shown(work)}. It must be a function.`);
+  }
   if (deferred() !== undefined) return work();
   const deferral = new Deferral();
   let result: T;

@@ -1,6 +1,7 @@
+import { checkList, isOptions, quoted, shown } from '../arguments.js';
 import { InvalidOptionsError, MissingContextError } from '../errors.js';
 import type { WriteStatus } from '../events.js';
-import { NAME_PATTERN } from '../redis/keyspace.js';
+import { isName } from '../redis/name.js';
 import { unknownName } from '../nearest.js';
 import type { Duration } from '../time.js';
 import type { CacheCore } from './backend.js';
@@ -64,13 +65,17 @@ const OWN_NAMES = ['name', 'version', 'connection', 'key', 'tagsOf', 'context'];
 export function defineCache<Args extends readonly unknown[], T = unknown>(
   definition: CacheDefinition<Args, T>,
 ): TypedCacheDefinition<Args, T> {
-  const problems: string[] = [];
-  if (!NAME_PATTERN.test(definition.name)) {
-    problems.push(`name is "${definition.name}"; allowed are 1 to 64 of A-Z a-z 0-9 _ -`);
+  if (!isOptions(definition)) {
+    throw new InvalidOptionsError('defineCache', [`it is ${shown(definition)}; it must be an object { name, key }`]);
   }
-  const { version } = definition;
+  const problems: string[] = [];
+  const { name, version, connection } = definition;
+  if (!isName(name)) problems.push(`name is ${quoted(name)}; allowed are 1 to 64 of A-Z a-z 0-9 _ -`);
   if (version !== undefined && (!Number.isInteger(version) || version < 0)) {
-    problems.push(`version is ${String(version)}; it must be a whole number`);
+    problems.push(`version is ${shown(version)}; it must be a whole number`);
+  }
+  if (connection !== undefined && !isName(connection)) {
+    problems.push(`connection is ${quoted(connection)}; it must be the name of a connection of the module`);
   }
   if (typeof definition.key !== 'function') problems.push('key must be a function that makes a key of the arguments');
   if (definition.context !== undefined && !isListOfNames(definition.context)) {
@@ -89,8 +94,14 @@ export function defineCache<Args extends readonly unknown[], T = unknown>(
     if (!(error instanceof InvalidOptionsError)) throw error;
     problems.push(...error.problems);
   }
-  if (problems.length > 0) throw new InvalidOptionsError(`defineCache "${definition.name}"`, problems);
+  if (problems.length > 0)
+    throw new InvalidOptionsError(isName(name) ? `defineCache "${name}"` : 'defineCache', problems);
   return Object.freeze({ ...definition });
+}
+
+/** Whether a value is what `defineCache` returns. */
+export function isDefinition(value: unknown): value is AnyCacheDefinition {
+  return isOptions(value) && 'name' in value && isName(value.name) && 'key' in value && typeof value.key === 'function';
 }
 
 function isListOfNames(names: unknown): boolean {
@@ -128,9 +139,12 @@ export class DefinedCache<Args extends readonly unknown[], T> extends CacheServi
     if (tags === undefined && tagsOf === undefined && typeof ttl !== 'function') return undefined;
     const options: CallOptions<T> = {};
     if (typeof ttl === 'function') options.ttl = (value) => ttl(value, ...args);
-    const named = tags?.(...args) ?? [];
-    if (tagsOf !== undefined) options.tags = (value) => [...new Set([...named, ...tagsOf(value, ...args)])];
-    else if (tags !== undefined) options.tags = named;
+    const named = tags === undefined ? [] : checkList(tags(...args), 'tags', 'strings');
+    if (tagsOf !== undefined) {
+      options.tags = (value) => [
+        ...new Set([...named, ...checkList(tagsOf(value, ...args), 'what tagsOf returns', 'strings')]),
+      ];
+    } else if (tags !== undefined) options.tags = named;
     return options;
   }
 
@@ -155,8 +169,8 @@ export class DefinedCache<Args extends readonly unknown[], T> extends CacheServi
     if (names === undefined) return undefined;
     const values = this.context?.() ?? {};
     return names.map((name) => {
-      const value = values[name];
-      if (value !== undefined && value !== '') return value;
+      const value = values[name] as string | null | undefined;
+      if (value !== undefined && value !== null && value !== '') return value;
       throw new MissingContextError(
         `The cache "${this.name}" needs the context value "${name}", which has no value here. ` +
           `Let the module's context provider give it, or do not use this cache outside of that context.`,
@@ -211,6 +225,8 @@ export class CacheHandle<T> {
 
   #with(options: CallOptions<T> | undefined): CallOptions<T> | undefined {
     const own = this.options();
-    return options === undefined || own === undefined ? (options ?? own) : { ...own, ...options };
+    if (options === undefined) return own;
+    // What is not an object is refused where it is used.
+    return own !== undefined && isOptions(options) ? { ...own, ...options } : options;
   }
 }

@@ -1,9 +1,10 @@
+import { quoted } from '../arguments.js';
 import { InvalidArgumentError, InvalidOptionsError, RedisUnavailableError } from '../errors.js';
 import { EventChannel } from '../events.js';
 import type { ConnectionOptions } from '../redis/connection-options.js';
-import { NAME_PATTERN } from '../redis/keyspace.js';
+import { isName } from '../redis/name.js';
 import type { RedisConnection } from '../redis/redis-connection.js';
-import { type Clock, type Duration, systemClock, toMs } from '../time.js';
+import { type Clock, type Duration, systemClock, toMs, toTimeoutMs } from '../time.js';
 import { CacheCore } from './backend.js';
 import { type BackendHost, type ConnectionStatus, LocalHost, RedisHost } from './backend-host.js';
 import { CacheService } from './cache.service.js';
@@ -67,9 +68,9 @@ export class CacheEngine {
   ) {
     this.isEnabled = options.enabled ?? true;
     const namespace = options.namespace ?? 'app';
-    if (!NAME_PATTERN.test(namespace)) {
+    if (!isName(namespace)) {
       throw new InvalidOptionsError('RedisCacheModule', [
-        `namespace is "${namespace}"; allowed are 1 to 64 of A-Z a-z 0-9 _ -`,
+        `namespace is ${quoted(namespace)}; allowed are 1 to 64 of A-Z a-z 0-9 _ -`,
       ]);
     }
     this.#maxTtlMs = options.maxTtl === undefined ? DEFAULT_MAX_TTL_MS : toMs(options.maxTtl, 'maxTtl');
@@ -110,7 +111,7 @@ export class CacheEngine {
     const host = this.#hosts.get(definition.connection ?? DEFAULT_CONNECTION_NAME);
     if (host === undefined) {
       throw new InvalidOptionsError(`Cache "${definition.name}"`, [
-        `connection is "${String(definition.connection)}"; the module has ${[...this.#hosts.keys()].join(', ')}`,
+        `connection is ${quoted(definition.connection)}; the module has ${[...this.#hosts.keys()].join(', ')}`,
       ]);
     }
     const own = resolvePolicy(
@@ -122,7 +123,7 @@ export class CacheEngine {
     const policy = this.#configured(definition.name, own);
     const core = this.#core(host, definition.name, storedName(definition));
     // What the module says of a cache by name wins over its definition, a ttl made by a function included.
-    const isTtlConfigured = this.options.caches?.[definition.name]?.ttl !== undefined;
+    const isTtlConfigured = this.#optionsOf(definition.name)?.ttl !== undefined;
     const effective = isTtlConfigured ? Object.freeze({ ...definition, ttl: undefined }) : definition;
     const cache = new DefinedCache(core, policy, this.isEnabled, effective, this.options.context) as CacheService;
     this.#caches.set(definition.name, { definition, cache });
@@ -149,7 +150,7 @@ export class CacheEngine {
 
   /** @throws RedisUnavailableError with `strictStart` when Redis cannot be used within `startTimeout`. */
   async start(): Promise<void> {
-    const budgetMs = toMs(this.options.startTimeout ?? 1000, 'startTimeout');
+    const budgetMs = toTimeoutMs(this.options.startTimeout ?? 1000, 'startTimeout');
     const areUp = await Promise.all([...this.#hosts.values()].map((host) => host.start(budgetMs)));
     if (this.options.strictStart !== true || areUp.every(Boolean)) return;
     await this.close();
@@ -180,7 +181,12 @@ export class CacheEngine {
 
   /** What the module says of a cache by name, over what its definition says. */
   #configured(name: string, policy: Policy): Policy {
-    return resolvePolicy(policy, this.options.caches?.[name], this.#maxTtlMs, `RedisCacheModule caches.${name}`);
+    return resolvePolicy(policy, this.#optionsOf(name), this.#maxTtlMs, `RedisCacheModule caches.${name}`);
+  }
+
+  #optionsOf(name: string): EntryOptions<never> | undefined {
+    const { caches = {} } = this.options;
+    return Object.hasOwn(caches, name) ? caches[name] : undefined;
   }
 
   #core(host: BackendHost, name: string, stored: string): CacheCore {

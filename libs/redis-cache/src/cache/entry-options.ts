@@ -19,9 +19,10 @@ export interface EntryOptions<T = unknown> {
   /** How a stale value is refreshed: `background` answers it at once, `wait` waits for the loader first, up to
    * `softTimeout`. Default `background`, or `wait` when `softTimeout` is given. */
   refresh?: 'background' | 'wait';
-  /** Longest wait for the loader while a stale value could be answered. Default: no limit but `hardTimeout`. */
+  /** Longest wait for the loader while a stale value could be answered, at most a day. Default: none but `hardTimeout`. */
   softTimeout?: Duration;
-  /** Longest wait of a caller for a value, then `LoaderTimeoutError`; the load itself may still finish. Default `'30s'`. */
+  /** Longest wait of a caller for a value, at most a day, then `LoaderTimeoutError`; the load itself may still finish.
+   * Default `'30s'`. */
   hardTimeout?: Duration;
   /** Like `ttl`, for results that are `null` or `undefined`. Default: the smaller of `ttl` and one minute; `false`
    * does not store such results. */

@@ -3,8 +3,8 @@
  * encoded text of keys byte by byte, where one character may be many bytes and a `*` may end inside an escape; so
  * its glob finds candidates, and the matcher decides.
  */
-import { inspect } from 'node:util';
 import { InvalidArgumentError } from '../errors.js';
+import { shown } from '../arguments.js';
 import { percentEncode } from './key.js';
 
 /**
@@ -53,7 +53,7 @@ function matches(pattern: readonly string[], key: readonly string[]): boolean {
 
 function splitGlob(pattern: string): string[] {
   if (typeof pattern !== 'string' || pattern === '') {
-    throw new InvalidArgumentError(`A pattern is text such as 'user:*'; this one is ${inspect(pattern)}.`);
+    throw new InvalidArgumentError(`A pattern is text such as 'user:*'; this one is ${shown(pattern)}.`);
   }
   return pattern.split(/([*?])/).filter((piece) => piece !== '');
 }

@@ -1,7 +1,7 @@
-import { inspect } from 'node:util';
+import { checkList, isOptions, shown } from '../arguments.js';
 import { InvalidArgumentError, InvalidOptionsError } from '../errors.js';
 import { unknownName } from '../nearest.js';
-import { toMs, toMsOrZero, type Duration } from '../time.js';
+import { toMs, toMsOrZero, toTimeoutMs, type Duration } from '../time.js';
 import type { CallOptions, EntryOptions, Tags, Ttl } from './entry-options.js';
 import { encodeTag } from './key.js';
 import { DEFAULT_COMPRESS_ABOVE_BYTES } from './compression.js';
@@ -70,34 +70,34 @@ const READERS: { readonly [Name in keyof CallOptions]-?: Reader<Name> } = {
     entry.refresh = refresh;
   },
   softTimeout: (timeout, _maxTtlMs, { entry }) => {
-    entry.softTimeoutMs = toMs(timeout, 'softTimeout');
+    entry.softTimeoutMs = toTimeoutMs(timeout, 'softTimeout');
     entry.refresh ??= 'wait';
   },
   hardTimeout: (timeout, _maxTtlMs, { entry }) => {
-    entry.hardTimeoutMs = toMs(timeout, 'hardTimeout');
+    entry.hardTimeoutMs = toTimeoutMs(timeout, 'hardTimeout');
   },
   negativeTtl: (ttl, maxTtlMs, { entry }) => {
     entry.negativeTtlMs = ttl === false ? false : boundedTtl(toMs(ttl, 'negativeTtl'), maxTtlMs, 'negativeTtl');
   },
   jitter: (jitter, _maxTtlMs, { entry }) => {
     if (!(typeof jitter === 'number' && jitter >= 0 && jitter <= 0.5)) {
-      throw new InvalidArgumentError(`jitter is ${inspect(jitter)}. It must be a share between 0 and 0.5.`);
+      throw new InvalidArgumentError(`jitter is ${shown(jitter)}. It must be a share between 0 and 0.5.`);
     }
     entry.jitter = jitter;
   },
   earlyRefresh: (early, _maxTtlMs, { entry }) => {
     if (typeof early !== 'boolean' && !(typeof early === 'number' && early > 0 && Number.isFinite(early))) {
-      throw new InvalidArgumentError(`earlyRefresh is ${inspect(early)}. It must be true, false or a beta above 0.`);
+      throw new InvalidArgumentError(`earlyRefresh is ${shown(early)}. It must be true, false or a beta above 0.`);
     }
     entry.earlyBeta = Number(early);
   },
   tags: (tags, _maxTtlMs, { entry }) => {
     if (typeof tags !== 'function') checkTags(tags);
-    entry.tags = tags;
+    entry.tags = typeof tags === 'function' ? (value: never) => checkList(tags(value), 'tags', 'strings') : tags;
   },
   l1: (l1, _maxTtlMs, { entry }) => {
-    if (typeof l1 !== 'boolean' && (typeof l1 !== 'object' || l1 === null)) {
-      throw new InvalidArgumentError(`l1 is ${inspect(l1)}. It must be true, false or { ttl }.`);
+    if (typeof l1 !== 'boolean' && !hasOnly(l1, 'ttl')) {
+      throw new InvalidArgumentError(`l1 is ${shown(l1)}. It must be true, false or { ttl }.`);
     }
     entry.usesMemory = l1 !== false;
     entry.memoryTtlMs = typeof l1 === 'object' ? toMs(l1.ttl, 'l1.ttl') : Infinity;
@@ -114,8 +114,8 @@ const READERS: { readonly [Name in keyof CallOptions]-?: Reader<Name> } = {
     entry.codec = codec;
   },
   compress: (compress, _maxTtlMs, { entry }) => {
-    if (compress !== false && (typeof compress !== 'object' || compress === null)) {
-      throw new InvalidArgumentError(`compress is ${inspect(compress)}. It must be false or { aboveBytes }.`);
+    if (compress !== false && !hasOnly(compress, 'aboveBytes')) {
+      throw new InvalidArgumentError(`compress is ${shown(compress)}. It must be false or { aboveBytes }.`);
     }
     entry.compressAboveBytes =
       compress === false ? Infinity : wholeNumber('compress.aboveBytes', compress.aboveBytes, 0);
@@ -151,6 +151,11 @@ export function resolvePolicy(
   isCall = false,
 ): Policy {
   if (options === undefined) return base;
+  if (!isOptions(options)) {
+    throw new InvalidOptionsError(subject, [
+      `they are ${shown(options)}; they must be an object such as { ttl: '5m' }`,
+    ]);
+  }
   const entry: Partial<Record<keyof Policy, unknown>> = {};
   const problems: string[] = [];
   const allowed = isCall ? Object.keys(READERS) : ENTRY_OPTION_NAMES;
@@ -193,9 +198,8 @@ export function freshMs(
 }
 
 export function checkTags(tags: readonly string[]): readonly string[] {
-  if (!Array.isArray(tags)) throw new InvalidArgumentError(`tags is ${inspect(tags)}. It must be an array of strings.`);
-  checkTagCount(tags.length);
-  const encoded = (tags as readonly string[]).map((tag) => encodeTag(tag));
+  checkTagCount(checkList(tags, 'tags', 'strings').length);
+  const encoded = Array.from(tags, (tag) => encodeTag(tag));
   const duplicate = encoded.findIndex((tag, index) => encoded.indexOf(tag) !== index);
   if (duplicate !== -1) throw new InvalidArgumentError(`tags holds "${tags[duplicate]}" twice. Name each tag once.`);
   return encoded;
@@ -209,7 +213,7 @@ export function checkTagCount(count: number): void {
 function ttlMs(ttl: Duration | Date, maxTtlMs: number, nowMs: number): number {
   if (!(ttl instanceof Date)) return boundedTtl(toMs(ttl, 'ttl'), maxTtlMs, 'ttl');
   const ms = ttl.getTime() - nowMs;
-  if (!(ms > 0)) throw new InvalidArgumentError(`ttl is ${inspect(ttl)}, which is not in the future.`);
+  if (!(ms > 0)) throw new InvalidArgumentError(`ttl is ${shown(ttl)}, which is not in the future.`);
   return boundedTtl(ms, maxTtlMs, 'ttl');
 }
 
@@ -218,14 +222,18 @@ function boundedTtl(ms: number, maxTtlMs: number, name: string): number {
   return ms;
 }
 
+function hasOnly(options: unknown, name: string): boolean {
+  return isOptions(options) && Object.keys(options).every((each) => each === name);
+}
+
 function oneOf<T>(name: string, value: T, allowed: readonly T[]): void {
   if (!allowed.includes(value))
-    throw new InvalidArgumentError(`${name} is ${inspect(value)}. Allowed: ${allowed.join(', ')}.`);
+    throw new InvalidArgumentError(`${name} is ${shown(value)}. Allowed: ${allowed.join(', ')}.`);
 }
 
 function wholeNumber(name: string, value: number, least: number): number {
   if (!Number.isInteger(value) || value < least) {
-    throw new InvalidArgumentError(`${name} is ${inspect(value)}. It must be a whole number of at least ${least}.`);
+    throw new InvalidArgumentError(`${name} is ${shown(value)}. It must be a whole number of at least ${least}.`);
   }
   return value;
 }

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import type { EntryOptions } from '../cache/entry-options.js';
 import { DEFAULT_POLICY, ENTRY_OPTION_NAMES, resolvePolicy } from '../cache/policy.js';
-import { NAME_PATTERN } from '../redis/keyspace.js';
+import { isName } from '../redis/name.js';
 import type { Duration } from '../time.js';
 import { checkOptions, type Class } from './decorated-method.js';
 
@@ -27,9 +27,9 @@ export function CacheDefaults(options: CacheDefaultsOptions) {
   return (target: Class): void => {
     const subject = `@CacheDefaults on ${target.name}`;
     const { cache, ...entry } = options;
-    const isName = cache === undefined || (typeof cache === 'string' && NAME_PATTERN.test(cache));
+    const isNamed = cache === undefined || isName(cache);
     const problem = 'cache must be the name of a cache: 1 to 64 of A-Z a-z 0-9 _ -';
-    checkOptions(subject, options, ['cache', ...ENTRY_OPTION_NAMES], isName ? [] : [problem]);
+    checkOptions(subject, options, ['cache', ...ENTRY_OPTION_NAMES], isNamed ? [] : [problem]);
     resolvePolicy(DEFAULT_POLICY, entry, Infinity, subject);
     Reflect.defineMetadata(DEFAULTS, { ...classDefaults(target), ...options }, target);
   };

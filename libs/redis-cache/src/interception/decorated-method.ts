@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { inspect } from 'node:util';
 import { Inject } from '@nestjs/common';
+import { kindOf } from '../arguments.js';
 import type { CacheEngine } from '../cache/engine.js';
 import { InvalidOptionsError } from '../errors.js';
 import { unknownName } from '../nearest.js';
@@ -158,9 +159,7 @@ function engineOf(instance: unknown, subject: string): CacheEngine {
 
 function promised(subject: string, result: unknown): Promise<unknown> {
   if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') return result as Promise<unknown>;
-  throw new InvalidOptionsError(subject, [
-    `the method returned ${inspect(result, { depth: 0 })}, not a promise; make it async`,
-  ]);
+  throw new InvalidOptionsError(subject, [`the method returned ${kindOf(result)}, not a promise; make it async`]);
 }
 
 /** The wrapper in the clothes of the original, for routers, guards, documentation and stack traces. */

@@ -3,7 +3,7 @@ import type { ConnectionStatus } from '../cache/backend-host.js';
 import { CacheEngine } from '../cache/engine.js';
 import type { RedisConnection } from '../redis/redis-connection.js';
 import { CACHE_ENGINE } from '../tokens.js';
-import { type Duration, systemClock, toMs } from '../time.js';
+import { type Duration, systemClock, toTimeoutMs } from '../time.js';
 import { hitRatioOf, snapshotOf } from './metrics-snapshot.js';
 import { RecentTroubles } from './recent-troubles.js';
 
@@ -67,7 +67,7 @@ export class RedisCacheHealthIndicator {
     key: Key,
     options: HealthOptions<Status> = {},
   ): Promise<RedisCacheHealthResult<Key, Status>> {
-    const deadlineMs = toMs(options.deadline ?? 500, 'deadline');
+    const deadlineMs = toTimeoutMs(options.deadline ?? 500, 'deadline');
     const mode = this.#mode();
     const connections = await this.#connections(deadlineMs);
     const message = this.#problem(mode, connections, deadlineMs);

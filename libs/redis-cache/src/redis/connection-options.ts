@@ -1,7 +1,8 @@
+import { isIPv6 } from 'node:net';
 import type { RedisOptions } from 'ioredis';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { InvalidOptionsError } from '../errors.js';
-import { toMs, type Duration } from '../time.js';
+import { toTimeoutMs, type Duration } from '../time.js';
 
 export interface RedisNode {
   host: string;
@@ -76,12 +77,12 @@ export interface Timeouts {
 }
 
 export function timeoutsOf(options: ConnectionOptions): Timeouts {
-  const commandMs = toMs(options.commandTimeout ?? 250, 'commandTimeout');
+  const commandMs = toTimeoutMs(options.commandTimeout ?? 250, 'commandTimeout');
   return {
-    connectMs: toMs(options.connectTimeout ?? 1000, 'connectTimeout'),
+    connectMs: toTimeoutMs(options.connectTimeout ?? 1000, 'connectTimeout'),
     commandMs,
-    controlMs: toMs(options.controlTimeout ?? 1000, 'controlTimeout'),
-    socketMs: Math.max(toMs(options.socketTimeout ?? 1000, 'socketTimeout'), Math.ceil(commandMs * 1.5)),
+    controlMs: toTimeoutMs(options.controlTimeout ?? 1000, 'controlTimeout'),
+    socketMs: Math.max(toTimeoutMs(options.socketTimeout ?? 1000, 'socketTimeout'), Math.ceil(commandMs * 1.5)),
   };
 }
 
@@ -192,25 +193,26 @@ function sentinelsOf(options: ConnectionOptions, sentinels: readonly RedisNode[]
   };
 }
 
-/** Throws `InvalidOptionsError` without repeating the address, which may hold a password. */
+/** @throws InvalidOptionsError for what is not `redis://[user:password@]host[:port][/db]` */
 export function parseUrl(text: string): RedisOptions {
   let url: URL;
   try {
     url = new URL(text);
   } catch {
-    throw new InvalidOptionsError('connection', [
-      'url: is not a URL; allowed is redis://[user:password@]host[:port][/db]',
-    ]);
+    throw refusedUrl('is not a URL; allowed is redis://[user:password@]host[:port][/db]');
   }
   if (url.protocol !== 'redis:' && url.protocol !== 'rediss:') {
-    throw new InvalidOptionsError('connection', [`url: begins with "${url.protocol}"; allowed are redis: and rediss:`]);
+    throw refusedUrl('begins with another scheme; allowed are redis: and rediss:');
   }
   const [username, password, host] = [url.username, url.password, url.hostname].map(decoded);
   const path = url.pathname.replace(/^\//, '');
-  const db = path === '' ? 0 : Number(path);
-  if (!Number.isInteger(db) || db < 0) {
-    throw new InvalidOptionsError('connection', [`url: the path "${path}" is not a database number`]);
+  const db = path === '' ? 0 : /^\d{1,5}$/.test(path) ? Number(path) : NaN;
+  if (Number.isNaN(db) || url.search !== '' || url.hash !== '') {
+    throw refusedUrl(
+      'has something other than a database number after the host; write / ? and # in a password as %2F %3F %23',
+    );
   }
+  if (url.port === '0') throw refusedUrl('has port 0; allowed are 1 to 65535');
   return {
     host: host?.replace(/^\[|\]$/g, '') || '127.0.0.1',
     port: url.port === '' ? 6379 : Number(url.port),
@@ -225,8 +227,18 @@ function decoded(part: string): string {
   try {
     return decodeURIComponent(part);
   } catch {
-    throw new InvalidOptionsError('connection', [
-      'url: has a % that is not followed by two hexadecimal digits; write % as %25 in user name and password',
-    ]);
+    throw refusedUrl(
+      'has a % that is not followed by two hexadecimal digits; write % as %25 in user name and password',
+    );
   }
+}
+
+/** Nothing of the URL is repeated: where it is misspelt any part may be that of a password. */
+function refusedUrl(problem: string): InvalidOptionsError {
+  return new InvalidOptionsError('connection', [`url: ${problem}`]);
+}
+
+/** Whether it is a host name or an address; a URL, or an address with its port, is neither. */
+export function isHost(value: unknown): value is string {
+  return typeof value === 'string' && /^[^\s/@[\]]+$/.test(value) && (!value.includes(':') || isIPv6(value));
 }
