@@ -36,6 +36,8 @@ describe('under sentinels', () => {
       for (const key of KEYS) await inMemory(two.defaultCache, key, 'old');
       const [primary] = (await lab.primaries()) as [LabNode];
       const [before, during] = [KEYS.slice(0, 10), KEYS.slice(10, 20)];
+      // What the primary acknowledges from here on its replica never hears of.
+      primary.proxy.apply({ type: 'black-hole' }, ['replica']);
       for (const key of before) expect(await cache.delete(key)).toBe('applied');
       await apply(primary);
       await eventually(async () => {
@@ -44,6 +46,8 @@ describe('under sentinels', () => {
       });
       for (const key of during) expect(await cache.delete(key)).toBe('queued');
       await eventually(() => isUp(one) && isUp(two), FAILOVER_MS);
+      const [successor] = (await lab.primaries()) as [LabNode];
+      expect(successor).not.toBe(primary);
       for (const key of [...before, ...during]) expect(await cache.getOrSet(key, () => 'new')).toBe('new');
       for (const key of [...before, ...during]) {
         await eventually(async () => (await two.defaultCache.getOrSet(key, () => 'new')) === 'new');

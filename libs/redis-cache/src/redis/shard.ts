@@ -132,13 +132,13 @@ export class Shard {
       .catch(ignore)
       .then(() => {
         if (this.#closed) return;
-        this.#pool.primary.connect().catch(ignore);
-        this.#control.connect().catch(ignore);
+        this.#connect();
+        this.#probe = setInterval(() => {
+          this.#connect();
+          this.#recover();
+        }, PROBE_INTERVAL_MS);
+        this.#probe.unref();
       });
-    this.#probe = setInterval(() => {
-      this.#recover();
-    }, PROBE_INTERVAL_MS);
-    this.#probe.unref();
   }
 
   close(): void {
@@ -152,10 +152,13 @@ export class Shard {
     if (this.#admin !== undefined) this.#clients.discard(this.#admin);
   }
 
-  /** Leaves the server it is connected to, because another one is said to be the primary. */
+  /**
+   * Leaves the server it is connected to, because another one is said to be the primary. A client that is connecting is
+   * left alone: told to disconnect then, it would end; where it gets to is checked before it is used.
+   */
   leave(reason: string): void {
     this.#breaker.open(reason);
-    for (const client of [this.#pool.primary, this.#control]) client.disconnect(true);
+    for (const client of [this.#pool.primary, this.#control]) if (client.status === 'ready') client.disconnect(true);
   }
 
   rotateCredentials(): Promise<void> {
@@ -236,6 +239,13 @@ export class Shard {
   async isSameServer(client: Redis): Promise<boolean> {
     const { runId } = await identify(client, this.isCluster);
     return runId === this.#runId;
+  }
+
+  /** ioredis reconnects by itself, but for a client whose sentinels failed it, which ends. */
+  #connect(): void {
+    for (const client of [this.#pool.primary, this.#control]) {
+      if (client.status === 'wait' || client.status === 'end') client.connect().catch(ignore);
+    }
   }
 
   async #checkSameServer(client: Redis): Promise<void> {
