@@ -56,7 +56,9 @@ export async function startFaultProxy({ targetPort, port: wantedPort, certificat
   function relay(client, raw) {
     const target = { host: '127.0.0.1', port: targetPort };
     const upstream = certificate ? connectTls({ ...target, ...certificate }) : connect(target);
-    const ends = { client, server: upstream, cut: () => raw.resetAndDestroy() };
+    // Node never closes a socket that is reset while it says goodbye, and then cannot exit.
+    const cut = () => (client.writableEnded ? raw.destroy() : raw.resetAndDestroy());
+    const ends = { client, server: upstream, cut };
     const connection = new ProxiedConnection(ends, faults, () => open.delete(connection));
     open.add(connection);
   }

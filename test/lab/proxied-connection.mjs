@@ -58,6 +58,11 @@ export class ProxiedConnection {
     return this.#isSilent;
   }
 
+  /** Whether a new connection of its kind is not let in. */
+  #isUnwanted() {
+    return this.faults.find(this.kind, 'refuse') ?? this.faults.find(this.kind, 'accept-then-close');
+  }
+
   #serverEnded() {
     // Through a black hole nobody learns of it.
     if (!this.#isSilenced()) this.cut();
@@ -65,9 +70,10 @@ export class ProxiedConnection {
 
   /** @param {Buffer} data */
   #request(data) {
+    const kindBefore = this.kind;
     this.kind = kindAfter(this.kind, data);
     if (this.#isSilenced()) return;
-    if (this.faults.find(this.kind, 'refuse') || this.faults.find(this.kind, 'accept-then-close')) return this.cut();
+    if (this.kind !== kindBefore && this.#isUnwanted()) return this.cut();
     this.requests.pass(data, {
       bytesPerSecond: this.faults.find(this.kind, 'throttle')?.bytesPerSecond,
       isWanted: () => !this.#isSilent,

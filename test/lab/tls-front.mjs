@@ -11,22 +11,24 @@ import { createServer } from 'node:tls';
  */
 export function tlsFront(certificate, onSecure) {
   /** @type {Map<number | undefined, Socket>} */
-  const rawByPort = new Map();
+  const greeting = new Map();
   const server = createServer({ ...certificate, requestCert: true, rejectUnauthorized: true });
   server.on('secureConnection', (secure) => {
-    const raw = rawByPort.get(secure.remotePort);
+    const raw = greeting.get(secure.remotePort);
+    greeting.delete(secure.remotePort);
     if (raw) onSecure(secure, raw);
   });
   return {
     /** @param {Socket} raw */
     accept: (raw) => {
       const { remotePort } = raw;
-      rawByPort.set(remotePort, raw);
-      raw.on('close', () => rawByPort.delete(remotePort));
+      greeting.set(remotePort, raw);
+      raw.on('close', () => greeting.delete(remotePort));
       server.emit('connection', raw);
     },
+    /** Ends what has not proven itself yet. */
     cut: () => {
-      for (const raw of rawByPort.values()) raw.resetAndDestroy();
+      for (const raw of greeting.values()) raw.destroy();
     },
   };
 }
