@@ -4,12 +4,16 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { breakages } from './breakages.mjs';
 import { TORTURE_FAULTS } from './faults.mjs';
+import { herd } from './herd.mjs';
+import { silence } from './silence.mjs';
+import { stampede } from './stampede.mjs';
 import { asMarkdown, tableOf } from './table.mjs';
 import { torture } from './torture.mjs';
 
 /** @typedef {import('./torture.mjs').Topology} Topology */
 
 const TOPOLOGIES = /** @type {const} */ (['standalone', 'sentinel', 'cluster']);
+const experiments = { herd, stampede, silence };
 const HELP = `npm run torture -- [options]
   --topology   ${TOPOLOGIES.join(', ')} or all (default standalone)
   --seconds    per topology (default 60)
@@ -19,6 +23,7 @@ const HELP = `npm run torture -- [options]
   --writes     share of calls that write (default 0.03)
   --faults     names with commas, none, or all (default): ${Object.keys(TORTURE_FAULTS).join(', ')}
   --break      proves the checker, which must then find violations: ${Object.keys(breakages).join(', ')}
+  --experiment ${Object.keys(experiments).join(', ')}: not a torture but one figure
   --library    folder of the built library (default libs/redis-cache/dist)
   --history    folder for histories of violations (default .data/torture)
   --quiet      the table only`;
@@ -34,6 +39,7 @@ const { values } = parseArgs({
     writes: { type: 'string', default: '0.03' },
     faults: { type: 'string', default: 'all' },
     break: { type: 'string' },
+    experiment: { type: 'string' },
     library: { type: 'string', default: fromRoot('libs/redis-cache/dist') },
     history: { type: 'string', default: fromRoot('.data/torture') },
     quiet: { type: 'boolean', default: false },
@@ -49,6 +55,16 @@ if (values.help) {
 function known(what, given, known) {
   if (!known.includes(given)) throw new Error(`--${what} ${given}: known are ${known.join(', ')}`);
   return given;
+}
+
+if (values.experiment !== undefined) {
+  const name = /** @type {keyof typeof experiments} */ (
+    known('experiment', values.experiment, Object.keys(experiments))
+  );
+  const findings = await experiments[name]({ library: values.library, seconds: Number(values.seconds) });
+  const rows = findings.map(({ what, measured, wanted, isMet }) => [what, measured, wanted, isMet ? 'yes' : 'NO']);
+  console.log(asMarkdown([[name, 'measured', 'wanted', 'met'], ...rows]));
+  process.exit(findings.every(({ isMet }) => isMet) ? 0 : 1);
 }
 
 const topologies = values.topology === 'all' ? TOPOLOGIES : [known('topology', values.topology, TOPOLOGIES)];
