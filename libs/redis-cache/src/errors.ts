@@ -13,6 +13,7 @@ export type RedisCacheErrorCode =
   | 'REDIS_UNAVAILABLE'
   | 'REDIS_REFUSED'
   | 'NOT_INVALIDATED'
+  | 'SESSION_CONFLICT'
   | 'CLOSED';
 
 export interface ErrorDetails {
@@ -105,6 +106,13 @@ export class RedisRefusedError extends RedisCacheError {
 export class NotInvalidatedError extends RedisCacheError {
   constructor(message: string, details?: ErrorDetails) {
     super('NOT_INVALIDATED', message, details);
+  }
+}
+
+/** A session could not be written because others kept writing it. Nothing was written. */
+export class SessionConflictError extends RedisCacheError {
+  constructor() {
+    super('SESSION_CONFLICT', 'The session was not written: others changed it at each attempt. Write it less often.');
   }
 }
 

@@ -24,6 +24,8 @@ export interface CacheEvents {
   link: { connection: string; node: string; state: 'off' | 'armed' | 'trusted' | 'gap'; reason: string };
   /** Invalidations waiting for Redis: how many are queued, or that they collapsed into one of the namespace. */
   journal: { connection: string; queued: number; overflowed: boolean };
+  /** An operation on a session ended. `session` is the handle, never the id. */
+  session: { operation: SessionOperation; result: SessionResult; session: string | undefined };
   /** Redis answered with an error, or not at all. `error` is the first word of the reply, or `TIMEOUT`, `CONNECTION`. */
   'redis-error': { connection: string; command: string; error: string };
 }
@@ -33,6 +35,25 @@ export type UnstoredReason = 'too-large' | 'refused' | 'skipped' | 'unavailable'
 export type InvalidationKind = 'key' | 'tag' | 'pattern' | 'cache' | 'namespace' | 'expire';
 /** `applied`: Redis did it. `queued`: journaled, Redis does it when it is back. `deferred`: waits for `deferEvictions`. */
 export type WriteStatus = 'applied' | 'queued' | 'deferred';
+export type SessionOperation =
+  'cookie' | 'create' | 'read' | 'save' | 'rotate' | 'touch' | 'destroy' | 'list' | 'revoke' | 'count';
+/**
+ * `absent`: there is no such session (any more). `conflict`: others kept writing it. `tampered`, `unknown-key`, `invalid`:
+ * there is one that cannot be used, for its seal, its key, or the schema. `malformed`, `oversized`, `duplicate`: a cookie that
+ * was not looked at. `unavailable`, `refused`: Redis did not answer, or said no.
+ */
+export type SessionResult =
+  | 'ok'
+  | 'absent'
+  | 'conflict'
+  | 'tampered'
+  | 'unknown-key'
+  | 'invalid'
+  | 'malformed'
+  | 'oversized'
+  | 'duplicate'
+  | 'unavailable'
+  | 'refused';
 
 export type CacheEventName = keyof CacheEvents;
 export type CacheEventListener<Name extends CacheEventName> = (event: CacheEvents[Name]) => void;

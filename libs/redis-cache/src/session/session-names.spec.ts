@@ -1,9 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, createSecretKey, randomBytes } from 'node:crypto';
 import { Keyspace } from '../redis/keyspace.js';
 import { slotOf } from '../redis/slots.js';
 import { isHandle, isSessionId, SessionNames } from './session-names.js';
 
-const names = new SessionNames(new Keyspace('app'), randomBytes(32));
+const names = new SessionNames(new Keyspace('app'), createSecretKey(randomBytes(32)));
 
 describe('the id of a session', () => {
   it('holds 256 random bits behind its group', () => {
@@ -48,7 +48,7 @@ describe('what Redis holds of ids', () => {
   });
 
   it('depends on the index key', () => {
-    const other = new SessionNames(new Keyspace('app'), randomBytes(32));
+    const other = new SessionNames(new Keyspace('app'), createSecretKey(randomBytes(32)));
     const id = names.newId('42');
     expect(other.placeOf(id).handle).not.toBe(names.placeOf(id).handle);
     expect(other.userKey('42')).not.toBe(names.userKey('42'));

@@ -1,4 +1,4 @@
-import { createHmac, createSecretKey, randomBytes, randomInt, type KeyObject } from 'node:crypto';
+import { createHmac, type KeyObject, randomBytes, randomInt } from 'node:crypto';
 import type { Keyspace } from '../redis/keyspace.js';
 
 /**
@@ -33,14 +33,10 @@ export interface SessionPlace {
 
 /** Makes ids, and spells what Redis holds of them. */
 export class SessionNames {
-  readonly #indexKey: KeyObject;
-
   constructor(
     private readonly keyspace: Keyspace,
-    indexKey: Buffer,
-  ) {
-    this.#indexKey = createSecretKey(indexKey);
-  }
+    private readonly indexKey: KeyObject,
+  ) {}
 
   get namespace(): string {
     return this.keyspace.namespace;
@@ -79,7 +75,7 @@ export class SessionNames {
   }
 
   #hmac(purpose: 'session' | 'user' | 'group', text: string): string {
-    return createHmac('sha256', this.#indexKey).update(`${purpose}\0${text}`).digest('base64url');
+    return createHmac('sha256', this.indexKey).update(`${purpose}\0${text}`).digest('base64url');
   }
 }
 

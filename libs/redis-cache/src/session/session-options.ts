@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import { inspect } from 'node:util';
 import { InvalidOptionsError, RedisCacheError } from '../errors.js';
 import { unknownName } from '../nearest.js';
@@ -39,7 +40,7 @@ export interface SessionOptions<Data extends object = SessionData> {
 /** Options, checked and complete. */
 export interface SessionPolicy<Data extends object> {
   readonly ring: KeyRing;
-  readonly indexKey: Buffer;
+  readonly indexKey: KeyObject;
   readonly idleMs: number;
   readonly absoluteMs: number;
   readonly touchMs: number;
@@ -119,7 +120,7 @@ export function resolveSessionOptions<Data extends object>(options: SessionOptio
   }
   return {
     ring,
-    indexKey,
+    indexKey: createSecretKey(indexKey),
     idleMs,
     absoluteMs,
     touchMs,
