@@ -5,6 +5,7 @@ import type { CacheEngine } from '../libs/redis-cache/src/cache/engine.js';
 import { startRedis, type RedisServer } from '../scripts/servers.mjs';
 import { inMemory, startEngine, startFleet, trusted } from './support/engines.js';
 import { eventually } from './support/eventually.js';
+import { holdIdReply } from './support/held-reply.js';
 import { uniqueNamespace } from './support/servers.js';
 import { startProxy, type TcpProxy } from './support/tcp-proxy.js';
 
@@ -113,16 +114,17 @@ describe('staleness is bounded', () => {
     await trusted(slow);
     await trusted(writer);
     await inMemory(writer.defaultCache, 'k', 'old', ['t']);
-    let reads = 0;
-    proxy.delay(100, 'other', () => {
-      reads += 1;
-    });
+    await inMemory(slow.defaultCache, 'probe', 1);
+    // The reply with the entry came, and the one with the id of its tag is on its way.
+    const held = holdIdReply(slow);
     const reading = slow.defaultCache.get('k');
-    // The reply with the entry, then the one with the id of its tag: the latter is on its way now.
-    await eventually(() => reads === 2);
+    await eventually(() => held.isHeld());
     await writer.defaultCache.invalidateTags(['t']);
+    // Announcements come in order: when that of the probe is here, so is that of the tag.
+    await writer.defaultCache.delete('probe');
+    await eventually(() => slow.defaultCache.memory.entries === 0);
+    held.release();
     expect(await reading).toBe('old');
-    proxy.delay(0, 'other');
     expect(await slow.defaultCache.getOrSet('k', () => 'new', { tags: ['t'] })).toBe('new');
   });
 

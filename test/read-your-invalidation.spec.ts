@@ -1,8 +1,8 @@
 import type { CacheService } from '../libs/redis-cache/src/cache/cache.service.js';
 import type { CacheEngine } from '../libs/redis-cache/src/cache/engine.js';
-import type { RedisConnection } from '../libs/redis-cache/src/redis/redis-connection.js';
 import { startFleet } from './support/engines.js';
 import { eventually } from './support/eventually.js';
+import { holdIdReply } from './support/held-reply.js';
 
 /** Promise 1, from the side of the process that invalidates: what it asks for afterwards never joins an older answer. */
 describe('a process that has invalidated a tag', () => {
@@ -20,7 +20,7 @@ describe('a process that has invalidated a tag', () => {
       });
       await engine.connection()?.ping();
       // The entry comes, then the id of its tag is asked for; that reply is held up on its way to us.
-      const held = holdIdReply(engine.connection() as RedisConnection);
+      const held = holdIdReply(engine);
       const before = read(engine.defaultCache);
       await eventually(() => held.isHeld());
       await engine.defaultCache.invalidateTags(['t']);
@@ -32,27 +32,3 @@ describe('a process that has invalidated a tag', () => {
     });
   }
 });
-
-/** Holds up the next reply to a question for the id of tag `t` after one for key `k`, once Redis has given it. */
-function holdIdReply(connection: RedisConnection): { isHeld: () => boolean; release: () => void } {
-  const shard = connection.shardOf('u:t');
-  const nth = connection.shardOf('default:k') === shard ? 2 : 1;
-  let isHeld = false;
-  let count = 0;
-  let release = (): void => undefined;
-  const gate = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  if (shard === undefined) throw new Error('The connection has no server yet.');
-  const execute = shard.execute.bind(shard);
-  shard.execute = async (lane, command, operation) => {
-    const isTheOne = command === 'MGET' && ++count === nth;
-    const reply = await execute(lane, command, operation);
-    if (isTheOne) {
-      isHeld = true;
-      await gate;
-    }
-    return reply;
-  };
-  return { isHeld: () => isHeld, release: () => release() };
-}
