@@ -41,7 +41,7 @@ const FLUSH_INTERVAL_MS = 10;
 /** The address of a plain connection turns out to be that of a cluster's node. */
 const NODE_OF_A_CLUSTER: State = {
   begin: async ({ restart }) => {
-    await restart(['--cluster-enabled', 'yes']);
+    await restart(['--cluster-enabled', 'yes', '--cluster-port', String(await freePort())]);
     return () => restart();
   },
 };
