@@ -1,7 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import type { RedisCacheModuleOptions } from 'nestjs-rcache';
 import type { Notes } from './cache-load.mjs';
@@ -10,67 +9,62 @@ import { ROOT } from './pages.js';
 
 const PROGRAM = join(ROOT, 'test/support/busy-application.mjs');
 const HOOKS = pathToFileURL(join(ROOT, 'test/support/typescript.mjs')).href;
-/** A process that has not ended by itself this long after it was closed is kept alive by something. */
-const LINGERS_AFTER_MS = 5_000;
 
-/** Answers of busy-application.mjs. */
+/** What busy-application.mjs answers. */
 interface Answers {
+  start: number;
   notes: Notes;
   beginAnew: undefined;
   usesRedis: boolean;
-  listeningAfterMs: number;
   close: number;
+  leftovers: string[];
 }
 
-/** A process with a Nest application whose cache is in use all the time. It does not outlive this one. */
+/**
+ * A process of its own with a Nest application, one after the other, whose cache is in use all the time. Only there can
+ * be seen what reaches a process, and what keeps it alive. It does not outlive this one.
+ */
 export class Application {
-  readonly #child: ChildProcess;
-  readonly #exit: Promise<[code: number | null]>;
-  #errors = '';
+  readonly #child: ChildProcess = fork(PROGRAM, [], { execArgv: ['--import', HOOKS], silent: true });
+  readonly #exit = once(this.#child, 'exit') as Promise<[code: number | null]>;
+  #printed = '';
 
-  /** Resolves when the application listens. @throws Error with what it printed, when it ends instead */
-  static async start(options: RedisCacheModuleOptions): Promise<Application> {
-    const application = new Application(options);
-    await application.#message();
-    return application;
+  constructor() {
+    this.#child.stderr?.on('data', (text: Buffer) => (this.#printed += text.toString()));
   }
 
-  private constructor(options: RedisCacheModuleOptions) {
-    const args = [JSON.stringify(options)];
-    this.#child = fork(PROGRAM, args, { execArgv: ['--import', HOOKS], silent: true });
-    this.#child.stderr?.on('data', (text: Buffer) => (this.#errors += text.toString()));
-    this.#exit = once(this.#child, 'exit') as Promise<[number | null]>;
+  /** Resolves when the application listens, to the milliseconds it took. @throws Error when it does not start */
+  start(options: RedisCacheModuleOptions): Promise<number> {
+    return this.ask('start', options);
   }
 
-  async ask<Question extends keyof Answers>(question: Question): Promise<Answers[Question]> {
-    this.#child.send(question);
-    return (await this.#message()) as Answers[Question];
+  async ask<Question extends keyof Answers>(question: Question, argument?: unknown): Promise<Answers[Question]> {
+    this.#child.send([question, argument]);
+    const [{ answer, error }] = (await Promise.race([once(this.#child, 'message'), this.#unexpectedExit()])) as [
+      { answer: Answers[Question]; error?: string },
+    ];
+    if (error !== undefined) throw new Error(error);
+    return answer;
   }
 
   /** Resolves when a value was stored in Redis and read from there, and the link is trusted. */
   async usesRedis(): Promise<void> {
-    await eventually(() => this.ask('usesRedis'), 10_000);
+    await eventually(() => this.ask('usesRedis'), 20_000);
   }
 
-  /** How long `app.close()` took, and the code with which the process ended by itself; `lingers` when it did not. */
-  async close(): Promise<{ closedAfterMs: number; exitCode: number | null | 'lingers' }> {
-    const closedAfterMs = await this.ask('close');
-    const [exitCode] = await Promise.race([this.#exit, sleep(LINGERS_AFTER_MS, ['lingers'] as const, { ref: false })]);
-    this.kill();
-    return { closedAfterMs, exitCode };
+  /** Lets the process end by itself; resolves to its exit code, and to what it printed as errors. */
+  async end(): Promise<{ code: number | null; printed: string }> {
+    this.#child.disconnect();
+    const [code] = await this.#exit;
+    return { code, printed: this.#printed };
   }
 
   kill(): void {
     this.#child.kill('SIGKILL');
   }
 
-  async #message(): Promise<unknown> {
-    const [message] = (await Promise.race([
-      once(this.#child, 'message'),
-      this.#exit.then(([code]) => {
-        throw new Error(`The application ended with ${code}:\n${this.#errors}`);
-      }),
-    ])) as [{ answer: unknown }];
-    return message.answer;
+  async #unexpectedExit(): Promise<never> {
+    const [code] = await this.#exit;
+    throw new Error(`The application ended with ${code}:\n${this.#printed}`);
   }
 }
