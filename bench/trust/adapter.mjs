@@ -31,6 +31,8 @@
  * @property {string} url of Redis
  * @property {string} namespace first part of every key
  * @property {boolean} isTuned gives the client the timeouts that the documentation leaves out
+ * @property {boolean} [hasMemory] `false` leaves out the memory of each process, where there is one; default `true`
+ * @property {boolean} [hasTags] `false` switches tags off where that is an option; default `true`
  * @property {(error: unknown) => void} report takes what the system tells an error listener or a logger
  */
 
@@ -42,6 +44,7 @@
  *
  * @typedef {object} Cache
  * @property {(key: string, load: Loader, options?: EntryOptions) => Promise<any>} getOrSet
+ * @property {(key: string) => Promise<any>} [get] the stored value, without a loader
  * @property {(key: string) => Promise<unknown>} delete
  * @property {(key: string, value: unknown, options?: EntryOptions) => Promise<unknown>} [set]
  * @property {(tag: string) => Promise<unknown>} [invalidateTag]

@@ -14,8 +14,9 @@ export const adapter = {
   configuration: 'memory of 10 MB, Redis and the Redis bus; grace only where a scenario asks for it; a logger',
   docs: 'https://bentocache.dev/docs/multi-tier',
   tuning: `for Redis, as the bus would reject unhandled: ${TUNED_TEXT.ioredis}, l2CircuitBreakerDuration 2 s`,
-  start: async ({ url, namespace, isTuned, report }) => {
+  start: async ({ url, namespace, isTuned, report, hasMemory = true }) => {
     const connection = addressOf(url);
+    const redis = redisDriver({ connection: { ...connection, ...(isTuned && TUNED_IOREDIS) } });
     const bento = new BentoCache({
       default: 'multitier',
       prefix: namespace,
@@ -23,14 +24,17 @@ export const adapter = {
       logger: loggerTo(report),
       ...(isTuned && { l2CircuitBreakerDuration: '2s' }),
       stores: {
-        multitier: bentostore()
-          .useL1Layer(memoryDriver({ maxSize: '10mb' }))
-          .useL2Layer(redisDriver({ connection: { ...connection, ...(isTuned && TUNED_IOREDIS) } }))
-          .useBus(redisBusDriver({ connection })),
+        multitier: hasMemory
+          ? bentostore()
+              .useL1Layer(memoryDriver({ maxSize: '10mb' }))
+              .useL2Layer(redis)
+              .useBus(redisBusDriver({ connection }))
+          : bentostore().useL2Layer(redis),
       },
     });
     return {
       getOrSet: (key, factory, options) => bento.getOrSet({ key, factory, ...optionsOf(options) }),
+      get: (key) => bento.get({ key }),
       set: (key, value, options) => bento.set({ key, value, ...optionsOf(options) }),
       delete: (key) => bento.delete({ key }),
       invalidateTag: (tag) => bento.deleteByTag({ tags: [tag] }),

@@ -13,7 +13,7 @@ export const adapter = {
     'also on the clients of the provider',
   docs: 'https://cacheable.org/docs/cacheable/#cacheablesync---distributed-updates',
   tuning: `nonBlocking and throwOnConnectError off, as its section on hangs asks; everywhere ${TUNED_TEXT.nodeRedis}`,
-  start: async ({ url, namespace, isTuned, report }) => {
+  start: async ({ url, namespace, isTuned, report, hasMemory = true, hasTags = true }) => {
     const provider = new RedisMessageProvider({ uri: url });
     const tuned = { url, ...TUNED_NODE_REDIS };
     // The provider has no option for its clients.
@@ -21,17 +21,15 @@ export const adapter = {
     // Its documentation does not ask for them; without, the first lost connection would end the process.
     for (const client of [provider.pub, provider.sub]) client.on('error', report);
     const patience = { throwOnConnectError: false, connectionTimeout: TUNED.connectMs };
-    const cache = new Cacheable({
-      secondary: isTuned ? createKeyv(tuned, { namespace, ...patience }) : createKeyv(url, { namespace }),
-      sync: { qified: provider },
-      namespace,
-      tags: true,
-      ttl: DEFAULT_TTL_MS,
-      nonBlocking: isTuned,
-    });
+    const redis = isTuned ? createKeyv(tuned, { namespace, ...patience }) : createKeyv(url, { namespace });
+    const shared = { namespace, tags: hasTags, ttl: DEFAULT_TTL_MS, nonBlocking: isTuned };
+    const cache = hasMemory
+      ? new Cacheable({ ...shared, secondary: redis, sync: { qified: provider } })
+      : new Cacheable({ ...shared, primary: redis });
     cache.on('error', report);
     return {
       getOrSet: (key, load, { ttlMs } = {}) => cache.getOrSet(key, load, { ttl: ttlMs, throwErrors: true }),
+      get: (key) => cache.get(key),
       call: (args, load) => cache.wrap(() => load(), { keyPrefix: 'call' })(...args),
       set: (key, value, { ttlMs, tags } = {}) => cache.set(key, value, { ttl: ttlMs, tags }),
       delete: (key) => cache.delete(key),

@@ -15,10 +15,15 @@ export const adapter = {
     const spelled = (key) => `${namespace}:${key}`;
     const set = (key, value, { ttlMs = DEFAULT_TTL_MS } = {}) =>
       client.set(spelled(key), JSON.stringify(value ?? null), 'PX', ttlMs);
+    const get = async (key) => {
+      const stored = await client.get(spelled(key));
+      return stored === null ? undefined : JSON.parse(stored);
+    };
     return {
+      get,
       getOrSet: async (key, load, options) => {
-        const stored = await client.get(spelled(key));
-        if (stored !== null) return JSON.parse(stored);
+        const stored = await get(key);
+        if (stored !== undefined) return stored;
         const value = await load();
         await set(key, value, options);
         return value;

@@ -11,14 +11,15 @@ export const adapter = {
   features: ['memory', 'set', 'tags', 'loadedTags', 'clear', 'grace', 'arguments'],
   configuration: 'defaults',
   docs: 'module.md',
-  start: async ({ url, namespace, report }) => {
-    const engine = new CacheEngine({ namespace, connection: { url } });
+  start: async ({ url, namespace, report, hasMemory = true }) => {
+    const engine = new CacheEngine({ namespace, connection: { url }, l1: hasMemory });
     engine.events.on('redis-error', report);
     await engine.start();
     await untilTrusted(engine);
     const cache = engine.defaultCache;
     return {
       getOrSet: (key, load, options) => cache.getOrSet(key, load, optionsOf(options)),
+      get: (key) => cache.get(key),
       call: (args, load) => cache.getOrSet(args, load),
       set: (key, value, options) => cache.set(key, value, optionsOf(options)),
       delete: (key) => cache.delete(key),
