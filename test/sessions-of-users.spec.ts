@@ -52,34 +52,6 @@ describe('the devices of a user', () => {
     expect(await sessions.get(foreign.id)).toBeDefined();
   });
 
-  it('leave the list when they expire, without a job', async () => {
-    const namespace = uniqueNamespace();
-    const short = await startSessions<Data>({ namespace, idleTimeout: 100, touchInterval: 0 });
-    const long = await startSessions<Data>({ namespace, touchInterval: 0 });
-    await short.sessions.create({}, { userId: '42' });
-    const lasting = await long.sessions.create({}, { userId: '42' });
-    await sleep(150);
-    expect(await long.sessions.count('42')).toBe(1);
-    expect((await long.sessions.listOf('42')).map(({ handle }) => handle)).toEqual([lasting.handle]);
-    const [index] = (await long.connection.client.keys(`${namespace}:su:*`)) as [string];
-    expect(await long.connection.client.zcard(index)).toBe(1);
-  });
-
-  it('past their deadline leave the index with the next login, and the index ends with the last of them', async () => {
-    const namespace = uniqueNamespace();
-    const short = await startSessions<Data>({ namespace, idleTimeout: 1000, absoluteTimeout: 1000, touchInterval: 0 });
-    const long = await startSessions<Data>({ namespace });
-    for (let login = 0; login < 20; login++) await short.sessions.create({}, { userId: '42' });
-    const [index] = (await short.connection.client.keys(`${namespace}:su:*`)) as [string];
-    expect(await short.connection.client.pttl(index)).toBeLessThanOrEqual(1000);
-    await long.sessions.create({}, { userId: '42' });
-    await sleep(1050);
-    expect(await short.connection.client.zcard(index)).toBe(21);
-    await long.sessions.create({}, { userId: '42' });
-    expect(await short.connection.client.zcard(index)).toBe(2);
-    expect(await short.connection.client.pttl(index)).toBeGreaterThan(43_000_000);
-  });
-
   it('are counted together when nobody in particular is asked for', async () => {
     const { sessions } = await startSessions<Data>();
     await sessions.create({});

@@ -60,14 +60,6 @@ describe('a dump of Redis', () => {
       }
     }
   });
-
-  it('holds nothing without an expiry', async () => {
-    const process = await startSessions<Data>({ rotateEvery: '1h' });
-    const session = await process.sessions.create({}, { userId: '42' });
-    await process.sessions.rotate(session, { grace: true });
-    for (const key of (await dump(process)).keys())
-      expect(await process.connection.client.pttl(key)).toBeGreaterThan(0);
-  });
 });
 
 describe('somebody who can write to Redis', () => {

@@ -8,7 +8,7 @@ import { DestroyedSessions } from '../../libs/redis-cache/src/session/destroyed-
 import type { SessionOptions } from '../../libs/redis-cache/src/session/session-options.js';
 import { SessionService } from '../../libs/redis-cache/src/session/session.service.js';
 import { systemClock } from '../../libs/redis-cache/src/time.js';
-import { testRedisUrl, uniqueNamespace } from './servers.js';
+import { testConnection, uniqueNamespace } from './servers.js';
 
 export const newSecret = (): string => randomBytes(32).toString('base64');
 export const newKey = (name: string): string => `${name}:${newSecret()}`;
@@ -39,7 +39,7 @@ const open: { connection: RedisConnection; destroyed: DestroyedSessions }[] = []
  * of them in one namespace behave like two processes: they share nothing but Redis.
  */
 export async function startSessions<Data extends object>(
-  { namespace = uniqueNamespace(), redis = { url: testRedisUrl() }, ...options }: SessionProcessOptions<Data> = {},
+  { namespace = uniqueNamespace(), redis = testConnection(), ...options }: SessionProcessOptions<Data> = {},
   mustBeUp = true,
 ): Promise<SessionProcess<Data>> {
   const events = new EventChannel();
@@ -57,22 +57,32 @@ export async function startSessions<Data extends object>(
   return { sessions, events, connection, destroyed, keyspace };
 }
 
-/** Every byte Redis holds in a namespace: names of keys, fields, members and values. */
-export async function dump({ connection, keyspace }: Backend): Promise<Map<string, Buffer[]>> {
-  const { client } = connection;
-  const held = new Map<string, Buffer[]>();
-  await connection.scan(`${keyspace.namespace}:*`, async (keys) => {
-    for (const key of keys) {
-      const command = (await client.type(key)) === 'hash' ? ['HGETALL'] : ['ZRANGE', '0', '-1', 'WITHSCORES'];
-      held.set(key, (await client.callBuffer(command[0]!, key, ...command.slice(1))) as Buffer[]);
-    }
+/** Names of what Redis holds in a namespace, on all of its nodes. */
+export async function keysOf({ connection, keyspace }: Backend): Promise<string[]> {
+  const keys = new Set<string>();
+  await connection.scan(`${keyspace.namespace}:*`, async (page) => {
+    for (const key of page) keys.add(key);
   });
+  return [...keys];
+}
+
+/** Every byte Redis holds in a namespace: names of keys, fields, members and values. */
+export async function dump(backend: Backend): Promise<Map<string, Buffer[]>> {
+  const { client } = backend.connection;
+  const held = new Map<string, Buffer[]>();
+  for (const key of await keysOf(backend)) {
+    const [name, ...args] = (await client.type(key)) === 'hash' ? ['HGETALL'] : ['ZRANGE', '0', '-1', 'WITHSCORES'];
+    held.set(key, (await client.callBuffer(name, key, ...args)) as Buffer[]);
+  }
   return held;
 }
 
-afterEach(() => {
+/** Needed only where what they connect to goes before the test ends. */
+export function closeSessions(): void {
   for (const { connection, destroyed } of open.splice(0)) {
     destroyed.close();
     connection.close();
   }
-});
+}
+
+afterEach(closeSessions);

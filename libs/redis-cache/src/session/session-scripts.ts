@@ -26,7 +26,7 @@ end
 local function enlist(key, handle, deadline)
   redis.call('ZADD', key, deadline, handle)
   redis.call('ZREMRANGEBYSCORE', key, -now, now)
-  redis.call('PEXPIREAT', key, redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')[2])
+  redis.call('PEXPIRE', key, redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2] - now)
 end
 `;
 
@@ -51,7 +51,7 @@ end
 return {found[1], found[2], found[3], found[4], found[5] or '', now}`,
 );
 
-const CREATE_LUA = `${PRELUDE}if redis.call('EXISTS', KEYS[1]) == 1 or now >= tonumber(ARGV[3]) then return 0 end
+const CREATE_LUA = `${PRELUDE}if redis.call('HMGET', KEYS[1], 'v')[1] or now >= tonumber(ARGV[3]) then return 0 end
 if KEYS[2] then enlist(KEYS[2], ARGV[1], ARGV[3]) end
 write(KEYS[1], 1, ARGV[2], ARGV[3], ARGV[4])
 return 1`;
@@ -170,7 +170,7 @@ export const LIST = new Script(
   'session-list',
   1,
   `${PRELUDE}redis.pcall('ZREMRANGEBYSCORE', KEYS[1], -now, now)
-return redis.call('ZRANGEBYSCORE', KEYS[1], '(0', '+inf')`,
+return redis.call('ZRANGE', KEYS[1], '(0', '+inf', 'BYSCORE')`,
 );
 
 /** Removes sessions and their places in the index. KEYS index, sessions. ARGV their handles. Reply: how many there were. */
@@ -197,7 +197,7 @@ export function heal(sessions: number): Script {
     sessions + 1,
     `local alive = 0
 for i = 2, #KEYS do
-  if redis.call('EXISTS', KEYS[i]) == 1 then alive = alive + 1 else redis.pcall('ZREM', KEYS[1], ARGV[i - 1]) end
+  if redis.call('HMGET', KEYS[i], 'v')[1] then alive = alive + 1 else redis.pcall('ZREM', KEYS[1], ARGV[i - 1]) end
 end
 return alive`,
   );
