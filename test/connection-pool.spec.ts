@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { ClientFactory } from '../libs/redis-cache/src/redis/client-factory.js';
+import { CredentialSource } from '../libs/redis-cache/src/redis/credential-source.js';
 import { type ClientSource, DataPool } from '../libs/redis-cache/src/redis/data-pool.js';
 import { type Clock, systemClock } from '../libs/redis-cache/src/time.js';
 import { eventually } from './support/eventually.js';
@@ -25,7 +26,7 @@ async function startPool({ maxConnections = 10, roundTripMs = 0, check = () => P
   const clock: Clock = { ...systemClock, nowMs: () => nowMs };
   // A reply is held up for as long as the test takes, not for the budget of a read.
   const options = { url: testRedisUrl(), commandTimeout: '10s', socketTimeout: '20s' } as const;
-  const clients = new ClientFactory(options);
+  const clients = new ClientFactory(options, new CredentialSource({}));
   const source: ClientSource = {
     create: () => clients.create('data'),
     discard: (client) => clients.discard(client),

@@ -1,7 +1,7 @@
 import type { CacheEngine } from '../libs/redis-cache/src/cache/engine.js';
 import type { CacheService } from '../libs/redis-cache/src/cache/cache.service.js';
 import { defineCache } from '../libs/redis-cache/src/cache/definition.js';
-import { gatedLoader, startFleet } from './support/engines.js';
+import { foreignClient, gatedLoader, startFleet } from './support/engines.js';
 import { eventually } from './support/eventually.js';
 import { uniqueNamespace } from './support/servers.js';
 
@@ -85,7 +85,7 @@ describe('a late loader never overwrites', () => {
     const old = gatedLoader('old');
     const waiting = engine.defaultCache.getOrSet('k', old.load, options);
     await eventually(() => old.runs() === 1);
-    await engine.connection()?.client.del(`${namespace}:e:{default:k}`);
+    await foreignClient().del(`${namespace}:e:{default:k}`);
     old.open();
     expect(await waiting).toBe('old');
     expect(await engine.defaultCache.getOrSet('k', () => 'new', options)).toBe('new');

@@ -1,6 +1,6 @@
 import { defineCache } from '../libs/redis-cache/src/cache/definition.js';
 import type { CacheEngine } from '../libs/redis-cache/src/cache/engine.js';
-import { gatedLoader, startEngine, startFleet } from './support/engines.js';
+import { foreignClient, gatedLoader, startEngine, startFleet } from './support/engines.js';
 import { eventually } from './support/eventually.js';
 import { uniqueNamespace } from './support/servers.js';
 
@@ -102,7 +102,7 @@ describe('invalidatePattern', () => {
   it('finds a namespace and a cache whose names look like patterns only by those names', async () => {
     const namespace = uniqueNamespace();
     const engine = await startEngine({ namespace });
-    const redis = engine.connection()!.client;
+    const redis = foreignClient();
     await engine.defaultCache.set('k', 'x');
     await redis.set(`${namespace}:e:{default:k}x`, 'foreign', 'EX', 60);
     await redis.set(`${namespace}x:e:{default:k}`, 'foreign', 'EX', 60);

@@ -2,7 +2,7 @@ import { defineCache } from '../libs/redis-cache/src/cache/definition.js';
 import type { CacheService } from '../libs/redis-cache/src/cache/cache.service.js';
 import type { CacheEngine } from '../libs/redis-cache/src/cache/engine.js';
 import { startRedis } from '../scripts/servers.mjs';
-import { gatedLoader, startEngine, startFleet, trusted } from './support/engines.js';
+import { foreignClient, gatedLoader, startEngine, startFleet, trusted } from './support/engines.js';
 import { eventually } from './support/eventually.js';
 import { uniqueNamespace } from './support/servers.js';
 
@@ -69,7 +69,7 @@ describe('what other caches get wrong', () => {
     for (const { defaultCache } of [here, there]) {
       await eventually(async () => (await defaultCache.resolve('k', () => 'old')).source === 'l1');
     }
-    await here.connection()!.client.del(`${namespace}:e:{default:k}`);
+    await foreignClient().del(`${namespace}:e:{default:k}`);
     for (const { defaultCache } of [here, there]) {
       await eventually(async () => (await defaultCache.getOrSet('k', () => 'new')) === 'new');
     }

@@ -2,7 +2,7 @@ import { defineCache } from '../libs/redis-cache/src/cache/definition.js';
 import type { CacheEngine } from '../libs/redis-cache/src/cache/engine.js';
 import type { CacheService } from '../libs/redis-cache/src/cache/cache.service.js';
 import type { CallOptions, Loader } from '../libs/redis-cache/src/cache/entry-options.js';
-import { gatedLoader, startEngine, startFleet, trusted } from './support/engines.js';
+import { foreignClient, gatedLoader, startEngine, startFleet, trusted } from './support/engines.js';
 import { eventually } from './support/eventually.js';
 import { uniqueNamespace } from './support/servers.js';
 
@@ -189,7 +189,7 @@ describe('tags', () => {
     const engine = await startEngine({ namespace, l1: false });
     const cache = engine.defaultCache;
     await cache.set('k', 'old', { tags: ['t'] });
-    expect(await engine.connection()!.client.del(`${namespace}:t:{u:t}`)).toBe(1);
+    expect(await foreignClient().del(`${namespace}:t:{u:t}`)).toBe(1);
     await eventually(async () => expect(await cache.lookup('k')).toEqual({ isHit: false, reason: 'invalidated' }));
     await cache.getOrSet('other', () => 1, { tags: ['t'] });
     expect(await cache.lookup('k')).toEqual({ isHit: false, reason: 'invalidated' });

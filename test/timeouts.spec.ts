@@ -145,8 +145,8 @@ describe('an error of a loader', () => {
     const second = waiting.defaultCache.getOrSet('k', () => 'fine', { hardTimeout: 1_500 });
     await eventually(() => waiting.defaultCache.stats.readMicros.count === 1);
     // Answered after the request for the lease, which follows the read: by now the second one waits.
-    await waiting.connection()!.client.ping();
-    await waiting.connection()!.client.ping();
+    await waiting.connection()!.shardOf('default:k')!.client.ping();
+    await waiting.connection()!.shardOf('default:k')!.client.ping();
     fail();
     await expect(first).rejects.toThrow('failed');
     // Sooner than the lease of two seconds would have run out.

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { CacheService, Resolved } from '../libs/redis-cache/src/cache/cache.service.js';
 import type { CacheEngine } from '../libs/redis-cache/src/cache/engine.js';
 import type { Codec } from '../libs/redis-cache/src/cache/value.js';
-import { startEngine, startFleet, trusted } from './support/engines.js';
+import { foreignClient, startEngine, startFleet, trusted } from './support/engines.js';
 import { eventually } from './support/eventually.js';
 import { uniqueNamespace } from './support/servers.js';
 
@@ -286,17 +286,14 @@ describe('compression', () => {
     const [here, there] = (await startFleet(2, { namespace })) as [CacheEngine, CacheEngine];
     expect(await here.defaultCache.getOrSet('k', () => large)).toEqual(large);
     expect(await there.defaultCache.get('k')).toEqual(large);
-    expect(await here.connection()!.client.strlen(`${namespace}:e:{default:k}`)).toBeLessThan(
-      JSON.stringify(large).length / 2,
-    );
+    expect(await foreignClient().strlen(`${namespace}:e:{default:k}`)).toBeLessThan(JSON.stringify(large).length / 2);
   });
 
   it('can be turned off, and begins above the bytes it is told', async () => {
     const namespace = uniqueNamespace();
     const engine = await startEngine({ namespace });
     const cache = engine.defaultCache;
-    const strlen = (key: string): Promise<number> =>
-      engine.connection()!.client.strlen(`${namespace}:e:{default:${key}}`);
+    const strlen = (key: string): Promise<number> => foreignClient().strlen(`${namespace}:e:{default:${key}}`);
     const text = 'abc'.repeat(300);
     await cache.set('off', large, { compress: false });
     await cache.set('below', text, { compress: { aboveBytes: 1000 } });
@@ -322,7 +319,7 @@ describe('a custom codec', () => {
     const [here, there] = (await startFleet(2, { namespace, defaults: { codec } })) as [CacheEngine, CacheEngine];
     await here.defaultCache.getOrSet('k', () => ({ a: 1 }));
     expect(await there.defaultCache.get('k')).toEqual({ a: 1 });
-    const raw = await here.connection()!.client.getBuffer(`${namespace}:e:{default:k}`);
+    const raw = await foreignClient().getBuffer(`${namespace}:e:{default:k}`);
     expect(raw!.toString('latin1')).toContain('}1:"a"{');
   });
 
@@ -372,7 +369,7 @@ describe('stored bytes that are not ours', () => {
     const cache = engine.defaultCache;
     const keys: string[] = [];
     engine.events.on('corrupt', ({ key }) => keys.push(key));
-    await engine.connection()!.client.set(`${namespace}:e:{default:k}`, bytes);
+    await foreignClient().set(`${namespace}:e:{default:k}`, bytes);
     expect(await cache.lookup('k')).toEqual({ isHit: false, reason: 'corrupt' });
     expect(cache.stats.corrupt).toBe(1);
     expect(keys).toEqual(['k']);
@@ -384,7 +381,7 @@ describe('stored bytes that are not ours', () => {
     const namespace = uniqueNamespace();
     const engine = await startEngine({ namespace, l1: false });
     const cache = engine.defaultCache;
-    const redis = engine.connection()!.client;
+    const redis = foreignClient();
     const key = `${namespace}:e:{default:k}`;
     await cache.set('k', { id: 1, at: new Date(0) }, { tags: ['t'] });
     const whole = (await redis.getBuffer(key))!;
@@ -398,7 +395,7 @@ describe('stored bytes that are not ours', () => {
     const namespace = uniqueNamespace();
     const engine = await startEngine({ namespace, l1: false });
     const cache = engine.defaultCache;
-    await engine.connection()!.client.rpush(`${namespace}:e:{default:k}`, 'x');
+    await foreignClient().rpush(`${namespace}:e:{default:k}`, 'x');
     expect(await cache.get('k')).toBeUndefined();
     expect(await cache.getOrSet('k', () => 'loaded')).toBe('loaded');
     await cache.delete('k');

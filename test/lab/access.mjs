@@ -8,6 +8,7 @@ import { newAuthority } from './certificates.mjs';
  * How the servers of a lab let others in: anybody, unless certificates or users are asked for.
  *
  * @typedef {object} Access
+ * @property {boolean} isProxied whether a proxy stands before each server
  * @property {import('./certificates.mjs').Authority} [authority]
  * @property {import('./certificates.mjs').Certificate} [certificate] of servers and proxies, as clients of each other too
  * @property {{ username: string, password: string }} [lab] who may do everything: the lab, and servers among themselves
@@ -17,20 +18,22 @@ import { newAuthority } from './certificates.mjs';
  *   the library needs
  */
 
-const LAB = { username: 'lab', password: 'of-the-lab' };
-const LAB_USERS = ['user default off', `user ${LAB.username} on >${LAB.password} ~* &* +@all`];
+/** Who may do everything in a lab with users. */
+export const LAB_USER = { username: 'lab', password: 'of-the-lab' };
+const LAB_USERS = ['user default off', `user ${LAB_USER.username} on >${LAB_USER.password} ~* &* +@all`];
 
 /**
  * @param {import('./lab.mjs').LabOptions} options
  * @returns {Promise<Access>}
  */
-export async function newAccess({ tls: isTls = false, acl }) {
+export async function newAccess({ tls: isTls = false, acl, proxied: isProxied = true }) {
   const authority = isTls ? await newAuthority() : undefined;
   const certificate = await authority?.issue('server');
   return {
+    isProxied,
     authority,
     certificate,
-    lab: acl && LAB,
+    lab: acl && LAB_USER,
     connection: { ...(authority && { tls: await authority.issue('client') }), ...(acl && connectionAs(acl)) },
     argsOf: async (folder, tlsPort, isSentinel) => [
       ...(certificate ? await tlsArgs(folder, tlsPort, certificate) : []),
@@ -64,5 +67,5 @@ async function tlsArgs(folder, port, certificate) {
 async function aclArgs(folder, lines) {
   const path = join(folder, 'users.acl');
   await writeFile(path, [...LAB_USERS, ...lines, ''].join('\n'));
-  return ['--aclfile', path, '--masteruser', LAB.username, '--masterauth', LAB.password];
+  return ['--aclfile', path, '--masteruser', LAB_USER.username, '--masterauth', LAB_USER.password];
 }

@@ -117,9 +117,21 @@ export async function newLabNode({ folder, access, args, isSentinel = false, isP
   const port = await labPort();
   const { certificate, lab: user } = access;
   const serverPort = certificate ? await labPort() : port;
-  const proxy = await startFaultProxy({ targetPort: serverPort, certificate });
+  const proxy = access.isProxied ? await startFaultProxy({ targetPort: serverPort, certificate }) : noProxy(serverPort);
   const own = await folder.subfolder(String(port));
   const accessArgs = await access.argsOf(own, serverPort, isSentinel);
   const allArgs = [...(isSentinel ? ['--sentinel'] : []), ...accessArgs, ...args(proxy.port)];
   return new LabNode({ port, serverPort, proxy, folder: own, args: allArgs, user, isPersistent });
+}
+
+/**
+ * @param {number} port
+ * @returns {import('./fault-proxy.mjs').FaultProxy}
+ */
+function noProxy(port) {
+  const refuse = () => {
+    throw new Error('A lab that is not proxied has no faults.');
+  };
+  const url = `redis://127.0.0.1:${port}`;
+  return { port, url, apply: refuse, heal: refuse, reset: refuse, connections: refuse, stop: () => Promise.resolve() };
 }

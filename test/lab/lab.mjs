@@ -7,6 +7,8 @@ import { makeLabFolder } from './lab-folder.mjs';
 /**
  * @typedef {object} LabOptions
  * @property {string[]} [args] further arguments of every data server; they win
+ * @property {boolean} [proxied] `false` for a lab without faults, whose servers are reached directly: `proxy` only has their
+ *   ports. Default true
  * @property {boolean} [persistent] data may come back from snapshot or append-only file after `kill` and `start`; which of
  *   them there is, say `args`. Default false
  * @property {boolean} [tls] servers and proxies speak TLS and demand a certificate; `connection` holds one. Default false

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import type { RedisCacheModuleOptions } from 'nestjs-rcache';
 import type { Notes } from './cache-load.mjs';
@@ -8,6 +9,7 @@ import { eventually } from './eventually.js';
 import { ROOT } from './pages.js';
 
 const PROGRAM = join(ROOT, 'test/support/busy-application.mjs');
+const LINGERS_AFTER_MS = 5_000;
 const HOOKS = pathToFileURL(join(ROOT, 'test/support/typescript.mjs')).href;
 
 /** What busy-application.mjs answers. */
@@ -52,10 +54,11 @@ export class Application {
     await eventually(() => this.ask('usesRedis'), 20_000);
   }
 
-  /** Lets the process end by itself; resolves to its exit code, and to what it printed as errors. */
-  async end(): Promise<{ code: number | null; printed: string }> {
+  /** Lets the process end by itself; resolves to its exit code (`lingers` if it did not), and what it printed as errors. */
+  async end(): Promise<{ code: number | null | 'lingers'; printed: string }> {
     this.#child.disconnect();
-    const [code] = await this.#exit;
+    const lingers = sleep(LINGERS_AFTER_MS, ['lingers'] as const, { ref: false });
+    const [code] = await Promise.race([this.#exit, lingers]);
     return { code, printed: this.#printed };
   }
 

@@ -1,10 +1,13 @@
+import { Cluster, Redis } from 'ioredis';
 import type { CacheService } from '../../libs/redis-cache/src/cache/cache.service.js';
 import { CacheEngine, type CacheEngineOptions } from '../../libs/redis-cache/src/cache/engine.js';
 import type { Clock } from '../../libs/redis-cache/src/time.js';
+import { LAB_USER } from '../lab/access.mjs';
 import { eventually } from './eventually.js';
 import { testConnection, uniqueNamespace } from './servers.js';
 
 const started: CacheEngine[] = [];
+const foreign: (Redis | Cluster)[] = [];
 
 /**
  * An engine on the Redis of the test run, in a namespace of its own unless told otherwise, closed after the test. Two of
@@ -16,6 +19,26 @@ export async function startEngine(options: CacheEngineOptions = {}, clock?: Cloc
   started.push(engine);
   await engine.start();
   return engine;
+}
+
+/** Somebody else's client of the same Redis, who may do anything; closed after the test. */
+export function foreignClient(): Redis | Cluster {
+  const { url, sentinels, sentinelName = '', sentinelUsername, sentinelPassword, cluster } = testConnection();
+  const redisOptions = { ...LAB_USER };
+  const client =
+    cluster !== undefined
+      ? new Cluster(
+          cluster.map(({ host, port }) => ({ host, port: port as number })),
+          { redisOptions },
+        )
+      : sentinels === undefined
+        ? new Redis(url as string)
+        : new Redis({
+            ...redisOptions,
+            ...{ sentinels: [...sentinels], name: sentinelName, sentinelUsername, sentinelPassword },
+          });
+  foreign.push(client);
+  return client;
 }
 
 /** Several engines that share a namespace, each with its link trusted. */
@@ -50,6 +73,7 @@ export async function connected(engine: CacheEngine): Promise<void> {
 
 afterEach(async () => {
   await Promise.all(started.splice(0).map((engine) => engine.close()));
+  for (const client of foreign.splice(0)) client.disconnect();
 });
 
 /** A loader that ends when the test says so, and counts its runs. */

@@ -1,9 +1,8 @@
 // @ts-check
 import { startCluster } from '../lab/cluster.mjs';
+import { shareLab, SPEC_USERS } from './shared-lab.mjs';
 
-/** One cluster for all specs that run on one. */
+/** One cluster for all specs that run on one, as the users of docs/acl.md. */
 export default async function globalSetupCluster() {
-  const lab = await startCluster();
-  process.env.TEST_CONNECTION_CLUSTER = JSON.stringify(lab.connection);
-  Object.assign(globalThis, { stopTestCluster: lab.stop });
+  shareLab(await startCluster({ acl: SPEC_USERS, proxied: false }));
 }

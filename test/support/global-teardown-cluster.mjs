@@ -1,1 +1,3 @@
-export default () => globalThis.stopTestCluster();
+import { stopSharedLab } from './shared-lab.mjs';
+
+export default () => stopSharedLab('cluster');

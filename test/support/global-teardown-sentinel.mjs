@@ -1,1 +1,3 @@
-export default () => globalThis.stopTestSentinel();
+import { stopSharedLab } from './shared-lab.mjs';
+
+export default () => stopSharedLab('sentinel');

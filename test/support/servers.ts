@@ -1,3 +1,5 @@
+import { connectionAs } from '../lab/acl.mjs';
+import { SPEC_USERS } from './shared-lab.mjs';
 import type { ConnectionOptions } from '../../libs/redis-cache/src/redis/connection-options.js';
 
 /**
@@ -19,7 +21,7 @@ export function testConnection(): ConnectionOptions {
   if (topology === 'standalone') return { url: testRedisUrl() };
   const connection = process.env[`TEST_CONNECTION_${topology.toUpperCase()}`];
   if (!connection) throw new Error(`There is no Redis for the project "${topology}": run the spec through Jest.`);
-  return JSON.parse(connection) as ConnectionOptions;
+  return { ...(JSON.parse(connection) as ConnectionOptions), ...connectionAs(SPEC_USERS) };
 }
 
 /**

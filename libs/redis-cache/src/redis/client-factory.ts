@@ -1,11 +1,6 @@
 import { Redis } from 'ioredis';
-import {
-  clientOptions,
-  type ConnectionKind,
-  type ConnectionOptions,
-  type Credentials,
-  type RedisNode,
-} from './connection-options.js';
+import { clientOptions, type ConnectionKind, type ConnectionOptions, type RedisNode } from './connection-options.js';
+import type { CredentialSource } from './credential-source.js';
 
 /**
  * Makes the clients of one server and keeps their credentials current. ioredis reads user, password and certificates
@@ -13,16 +8,16 @@ import {
  */
 export class ClientFactory {
   readonly #clients = new Map<Redis, ConnectionKind>();
-  readonly #known = new Map<ConnectionKind, Credentials>();
 
   constructor(
     private readonly options: ConnectionOptions,
+    private readonly credentials: CredentialSource,
     private readonly node?: RedisNode,
   ) {}
 
   create(kind: ConnectionKind): Redis {
     const client = new Redis(clientOptions(this.options, kind, this.node));
-    Object.assign(client.options, this.#known.get(kind));
+    Object.assign(client.options, this.credentials.of(kind));
     this.#clients.set(client, kind);
     client.on('error', ignore);
     client.on('close', () => {
@@ -37,16 +32,10 @@ export class ClientFactory {
     client.disconnect();
   }
 
-  /** Asks for the credentials of every kind in use, for the next connect. Rejects with what the provider throws. */
+  /** Takes over the credentials of now, for the next connect. Rejects with what the application's function throws. */
   async refresh(): Promise<void> {
-    const { credentials } = this.options;
-    if (credentials === undefined) return;
-    await Promise.all(
-      [...new Set(this.#clients.values())].map(async (kind) => {
-        this.#known.set(kind, await credentials(kind));
-      }),
-    );
-    for (const [client, kind] of this.#clients) Object.assign(client.options, this.#known.get(kind));
+    await this.credentials.refresh();
+    for (const [client, kind] of this.#clients) Object.assign(client.options, this.credentials.of(kind));
   }
 
   /** The same, and proves them on what is connected now; the link, which hears only, keeps what it has till it reconnects. */
@@ -54,7 +43,7 @@ export class ClientFactory {
     await this.refresh();
     await Promise.all(
       [...this.#clients].map(async ([client, kind]) => {
-        const { username = this.options.username ?? 'default', password } = this.#known.get(kind) ?? {};
+        const { username = this.options.username ?? 'default', password } = this.credentials.of(kind);
         if (kind !== 'link' && client.status === 'ready' && password !== undefined) {
           await client.auth(username, password);
         }

@@ -108,7 +108,7 @@ export class ClusterTopology implements Topology {
 
   async #askNode(node: RedisNode): Promise<ClusterView | undefined> {
     const { connectMs, controlMs } = timeoutsOf(this.options);
-    const clients = new ClientFactory(this.options, node);
+    const clients = new ClientFactory(this.options, this.context.credentials, node);
     const client = clients.create('admin');
     const ask = async (): Promise<ClusterView | undefined> => {
       await clients.refresh();

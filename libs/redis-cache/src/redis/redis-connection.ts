@@ -5,7 +5,8 @@ import type { EventChannel } from '../events.js';
 import type { Clock } from '../time.js';
 import type { BreakerState } from './breaker.js';
 import { ClusterTopology } from './cluster-topology.js';
-import { clientOptions, type ConnectionOptions, timeoutsOf } from './connection-options.js';
+import { clientOptions, type ConnectionOptions, type Credentials, timeoutsOf } from './connection-options.js';
+import { CredentialSource } from './credential-source.js';
 import { RedirectedError } from './redirection.js';
 import type { Script } from './script.js';
 import { SentinelWatch } from './sentinel-watch.js';
@@ -37,6 +38,7 @@ export class RedisConnection {
   readonly #watch: SentinelWatch | undefined;
   readonly #stateListeners = new Set<() => void>();
   readonly #controlMs: number;
+  readonly #credentials: CredentialSource;
   #clusterClient: Cluster | undefined;
   #closed = false;
 
@@ -48,9 +50,11 @@ export class RedisConnection {
     listener: ConnectionListener,
   ) {
     this.#controlMs = timeoutsOf(options).controlMs;
+    this.#credentials = new CredentialSource(options);
     const context: ShardContext = {
       name,
       options,
+      credentials: this.#credentials,
       clock,
       events,
       recover: (shard, server) => listener.recover(shard, server),
@@ -99,7 +103,7 @@ export class RedisConnection {
   get client(): Redis | Cluster {
     const [only] = this.shards;
     if (this.options.cluster === undefined) return (only as Shard).client;
-    this.#clusterClient ??= newClusterClient(this.options);
+    this.#clusterClient ??= newClusterClient(this.options, this.#credentials.of('data'));
     return this.#clusterClient;
   }
 
@@ -142,6 +146,7 @@ export class RedisConnection {
   /** Asks the options' `credentials` anew, and proves them on the connections that are open. */
   async rotateCredentials(): Promise<void> {
     await Promise.all(this.shards.map((shard) => shard.rotateCredentials()));
+    Object.assign(this.#clusterClient?.options.redisOptions ?? {}, this.#credentials.of('data'));
   }
 
   get(key: string): Promise<Buffer | null> {
@@ -254,7 +259,7 @@ export class RedisConnection {
   }
 }
 
-function newClusterClient(options: ConnectionOptions): Cluster {
+function newClusterClient(options: ConnectionOptions, credentials: Credentials): Cluster {
   const {
     host: _host,
     port: _port,
@@ -265,7 +270,7 @@ function newClusterClient(options: ConnectionOptions): Cluster {
   });
   const client = new Cluster(
     (options.cluster ?? []).map(({ host, port }) => ({ host, port: port ?? 6379 })),
-    { lazyConnect: true, redisOptions, slotsRefreshInterval: 5000 },
+    { lazyConnect: true, redisOptions: { ...redisOptions, ...credentials }, slotsRefreshInterval: 5000 },
   );
   client.on('error', () => {
     // The application learns of failures by its commands.

@@ -6,6 +6,7 @@ import type { Clock } from '../time.js';
 import { Breaker, type BreakerState } from './breaker.js';
 import { ClientFactory } from './client-factory.js';
 import { type ConnectionOptions, type RedisNode, timeoutsOf, type Timeouts } from './connection-options.js';
+import type { CredentialSource } from './credential-source.js';
 import { DataPool } from './data-pool.js';
 import { withDeadline } from './deadline.js';
 import { InFlight } from './in-flight.js';
@@ -30,6 +31,7 @@ export type RecoveryStep = (shard: Shard, server: ServerIdentity) => Promise<voi
 export interface ShardContext {
   readonly name: string;
   readonly options: ConnectionOptions;
+  readonly credentials: CredentialSource;
   readonly clock: Clock;
   readonly events: EventChannel;
   readonly recover: RecoveryStep;
@@ -74,7 +76,7 @@ export class Shard {
     this.#breaker = new Breaker((state, reason) => {
       this.#breakerChanged(state, reason);
     });
-    this.#clients = new ClientFactory(options, node);
+    this.#clients = new ClientFactory(options, context.credentials, node);
     this.#pool = new DataPool(
       {
         create: () => this.#clients.create('data'),
@@ -161,6 +163,7 @@ export class Shard {
     for (const client of [this.#pool.primary, this.#control]) if (client.status === 'ready') client.disconnect(true);
   }
 
+  /** Proves the credentials of now on the connections that are open. */
   rotateCredentials(): Promise<void> {
     return this.#clients.rotate();
   }
