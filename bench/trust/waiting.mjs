@@ -2,6 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const POLL_MS = 10;
+/** On a busy machine time passes in which nobody could do anything. */
+const LEAST_POLLS = 20;
 
 /** @typedef {{ state: 'answered' | 'failed' | 'pending', value?: any, error?: any, ms: number }} Outcome */
 
@@ -57,9 +59,9 @@ export function gatedLoader(value) {
  */
 export async function comesTrue(ask, wanted, limitMs) {
   const deadlineMs = performance.now() + limitMs;
-  for (;;) {
+  for (let polls = 1; ; polls += 1) {
     if ((await ask()) === wanted) return true;
-    if (performance.now() > deadlineMs) return false;
+    if (performance.now() > deadlineMs && polls >= LEAST_POLLS) return false;
     await sleep(POLL_MS);
   }
 }
