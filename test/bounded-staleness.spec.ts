@@ -7,14 +7,14 @@ import { inMemory, startEngine, startFleet, trusted } from './support/engines.js
 import { eventually } from './support/eventually.js';
 import { holdIdReply } from './support/held-reply.js';
 import { uniqueNamespace } from './support/servers.js';
-import { startProxy, type TcpProxy } from './support/tcp-proxy.js';
+import { startFaultProxy, type FaultProxy } from './lab/fault-proxy.mjs';
 
 const MAX_STALENESS_MS = 1000;
 
 /** Promise 2: an invalidated value is not answered after `maxStaleness`, whoever invalidated it and whatever the network does. */
 describe('staleness is bounded', () => {
   let server: RedisServer;
-  let proxy: TcpProxy;
+  let proxy: FaultProxy;
   let raw: Redis;
 
   beforeAll(async () => {
@@ -26,7 +26,7 @@ describe('staleness is bounded', () => {
     await server.stop();
   });
   beforeEach(async () => {
-    proxy = await startProxy(server.port);
+    proxy = await startFaultProxy({ targetPort: server.port });
   });
   afterEach(async () => {
     await proxy.stop();
@@ -64,7 +64,7 @@ describe('staleness is bounded', () => {
       const writer = await startEngine({ namespace, connection: { url: server.url } });
       await trusted(deaf);
       await inMemory(deaf.defaultCache, 'k', 'old', ['t']);
-      proxy.silence('link');
+      proxy.apply({ type: 'black-hole' }, ['link']);
       await invalidate(writer.defaultCache);
       const invalidatedAtMs = performance.now();
       const lastOldAtMs = await lastSeen(deaf, 'old', invalidatedAtMs + 2 * MAX_STALENESS_MS);
@@ -83,7 +83,7 @@ describe('staleness is bounded', () => {
     deaf.events.on('link', ({ state }) => {
       if (state === 'gap') gaps += 1;
     });
-    proxy.silence('link');
+    proxy.apply({ type: 'black-hole' }, ['link']);
     await raw.del(`${namespace}:e:{default:k}`);
     await eventually(() => gaps > 0);
     proxy.heal();
@@ -97,13 +97,13 @@ describe('staleness is bounded', () => {
     const writer = await startEngine({ namespace, connection: { url: server.url } });
     await trusted(slow);
     await writer.defaultCache.getOrSet('k', () => 'old');
-    proxy.delay(60, 'other');
+    proxy.apply({ type: 'latency', ms: 60 }, ['data']);
     const reading = slow.defaultCache.get('k');
     await new Promise((resolve) => setTimeout(resolve, 30));
     // Redis has answered the read; the answer is still on its way when the announcement arrives.
     await writer.defaultCache.delete('k');
     expect(await reading).toBe('old');
-    proxy.delay(0, 'other');
+    proxy.heal();
     expect(await slow.defaultCache.getOrSet('k', () => 'new')).toBe('new');
   });
 
@@ -145,7 +145,7 @@ describe('staleness is bounded', () => {
 
   it('a process that hears nothing reads ids and entries from Redis every time', async () => {
     const namespace = uniqueNamespace();
-    proxy.silence('link');
+    proxy.apply({ type: 'black-hole' }, ['link']);
     const deaf = await startEngine({ namespace, connection: { url: proxy.url } });
     const writer = await startEngine({ namespace, connection: { url: server.url } });
     for (let round = 0; round < 20; round++) {

@@ -8,7 +8,7 @@ import { freePort, startRedis, type RedisServer } from '../scripts/servers.mjs';
 import { connected, startEngine, trusted } from './support/engines.js';
 import { eventually } from './support/eventually.js';
 import { uniqueNamespace } from './support/servers.js';
-import { startProxy } from './support/tcp-proxy.js';
+import { startFaultProxy } from './lab/fault-proxy.mjs';
 
 const COMMAND_TIMEOUT_MS = 100;
 /** Slack for a busy machine: what is asserted is that a call ends by its budget and not by that of ioredis, over a minute. */
@@ -122,10 +122,10 @@ describe('Redis may die or hang and the application keeps answering', () => {
   });
 
   it('recovers from a connection that went silent while new ones work', async () => {
-    const proxy = await startProxy(server.port);
+    const proxy = await startFaultProxy({ targetPort: server.port });
     const engine = await start({ connection: { url: proxy.url, commandTimeout: COMMAND_TIMEOUT_MS } });
     await trusted(engine);
-    proxy.silence();
+    proxy.apply({ type: 'black-hole' });
     await eventually(async () => {
       await engine.defaultCache.get('k');
       return !engine.connectionStates()[0]?.isUp;
@@ -162,7 +162,7 @@ describe('an outage never brings old data back', () => {
     'an invalidated pattern': async (engine: CacheEngine) => (await engine.defaultCache.invalidatePattern('k*')).status,
   })) {
     it(`${name} is queued, then gone before Redis is believed again`, async () => {
-      const proxy = await startProxy(server.port);
+      const proxy = await startFaultProxy({ targetPort: server.port });
       const engine = await start({
         connection: { url: proxy.url, commandTimeout: COMMAND_TIMEOUT_MS, controlTimeout: 200 },
       });
@@ -171,7 +171,7 @@ describe('an outage never brings old data back', () => {
       await other.defaultCache.getOrSet('k', () => 'old', { tags: ['t'] });
       expect(await engine.defaultCache.get('k')).toBe('old');
 
-      proxy.silence();
+      proxy.apply({ type: 'black-hole' });
       expect(await invalidate(engine)).toBe('queued');
       const seen = new Set<unknown>();
       const reading = (async () => {

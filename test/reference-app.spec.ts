@@ -9,7 +9,7 @@ import { DEMO_PASSWORD, seedDatabase, TEST_SIZE } from '../apps/reference/src/se
 import { startRedis } from '../scripts/servers.mjs';
 import { eventually } from './support/eventually.js';
 import { testDatabaseUrl, testRedisUrl, uniqueNamespace } from './support/servers.js';
-import { startProxy } from './support/tcp-proxy.js';
+import { startFaultProxy } from './lab/fault-proxy.mjs';
 
 const environment = { ...process.env };
 const running: INestApplication[] = [];
@@ -215,7 +215,7 @@ describe.each(HTTP_ADAPTERS)('the reference application on %s', (adapter) => {
 
   it('denies what was revoked at once even where no message tells of it', async () => {
     const [first] = await start(adapter);
-    const proxy = await startProxy(Number(new URL(testRedisUrl()).port));
+    const proxy = await startFaultProxy({ targetPort: Number(new URL(testRedisUrl()).port) });
     const [second] = await start(adapter, 1, { REDIS_URL: proxy.url, CACHE_NAMESPACE: process.env.CACHE_NAMESPACE });
     try {
       const granting = await first.logIn(admin);
@@ -224,7 +224,7 @@ describe.each(HTTP_ADAPTERS)('the reference application on %s', (adapter) => {
       const override = () => asking.send('PUT', `/orgs/${member.orgId}/rules/AC-2`, { applicable: true });
       await granting.send('PUT', role);
       for (let round = 0; round < 3; round++) expect((await override()).status).toBe(200);
-      proxy.silence('link');
+      proxy.apply({ type: 'black-hole' }, ['link']);
       await granting.send('DELETE', role);
       expect((await override()).status).toBe(403);
     } finally {

@@ -10,7 +10,7 @@ import { startSentinel } from './lab/sentinel.mjs';
 import { eventually } from './support/eventually.js';
 import { uniqueNamespace } from './support/servers.js';
 import { closeSessions, type SessionProcess, startSessions } from './support/sessions.js';
-import { startProxy, type TcpProxy } from './support/tcp-proxy.js';
+import { startFaultProxy, type FaultProxy } from './lab/fault-proxy.mjs';
 
 interface Data {
   views?: number;
@@ -21,13 +21,13 @@ const TIMEOUTS = { commandTimeout: 100, controlTimeout: 200 };
 const SOON_MS = 2000;
 
 let server: RedisServer;
-let proxy: TcpProxy;
+let proxy: FaultProxy;
 let admin: Redis;
 let namespace: string;
 
 beforeEach(async () => {
   server = await startRedis();
-  proxy = await startProxy(server.port);
+  proxy = await startFaultProxy({ targetPort: server.port });
   admin = new Redis(server.url);
   namespace = uniqueNamespace();
 });
@@ -62,7 +62,7 @@ describe('when Redis does not answer', () => {
     frozen: [() => server.pause(), () => server.resume()],
     silent: [
       () => {
-        proxy.silence();
+        proxy.apply({ type: 'black-hole' });
       },
       () => {
         proxy.heal();
@@ -70,7 +70,7 @@ describe('when Redis does not answer', () => {
     ],
     cut: [
       () => {
-        proxy.silence();
+        proxy.apply({ type: 'black-hole' });
         proxy.reset();
       },
       () => {
@@ -120,7 +120,7 @@ describe('when Redis does not answer', () => {
     const { sessions, connection, destroyed } = await start();
     const other = await start(server.url);
     const ended = [await sessions.create({}, { userId: '42' }), await sessions.create({})];
-    proxy.silence();
+    proxy.apply({ type: 'black-hole' });
     await expect(sessions.destroy(ended[0]!)).rejects.toThrow(RedisUnavailableError);
     await expect(sessions.destroy(ended[1]!.id)).rejects.toThrow(RedisUnavailableError);
     expect(destroyed.queued).toBe(2);
