@@ -3,7 +3,6 @@ import { EventChannel } from '../../libs/redis-cache/src/events.js';
 import type { ConnectionOptions } from '../../libs/redis-cache/src/redis/connection-options.js';
 import { Keyspace } from '../../libs/redis-cache/src/redis/keyspace.js';
 import { RedisConnection } from '../../libs/redis-cache/src/redis/redis-connection.js';
-import { slotOf } from '../../libs/redis-cache/src/redis/slots.js';
 import { DestroyedSessions } from '../../libs/redis-cache/src/session/destroyed-sessions.js';
 import type { SessionOptions } from '../../libs/redis-cache/src/session/session-options.js';
 import { SessionService } from '../../libs/redis-cache/src/session/session.service.js';
@@ -32,7 +31,7 @@ export interface SessionProcessOptions<Data extends object> extends Partial<Sess
   redis?: ConnectionOptions;
 }
 
-const open: { connection: RedisConnection; destroyed: DestroyedSessions }[] = [];
+const open: RedisConnection[] = [];
 
 /**
  * Sessions with a connection of their own, on the Redis of the test run unless told otherwise, closed after the test. Two
@@ -43,13 +42,13 @@ export async function startSessions<Data extends object>(
   mustBeUp = true,
 ): Promise<SessionProcess<Data>> {
   const events = new EventChannel();
-  const connection: RedisConnection = new RedisConnection('default', redis, systemClock, events, {
-    recover: (shard, { changed }) => destroyed.recover(shard, changed),
+  const connection = new RedisConnection('default', redis, systemClock, events, {
+    recover: async () => {},
     onStateChange: () => {},
-    onMoved: (isMoved) => destroyed.slotsMoved((key) => isMoved(slotOf(key))),
+    onMoved: () => {},
   });
-  const destroyed = new DestroyedSessions(connection, 'default', systemClock, events);
-  open.push({ connection, destroyed });
+  const destroyed = new DestroyedSessions(connection, systemClock, events);
+  open.push(connection);
   const keyspace = new Keyspace(namespace);
   const backend = { connection, keyspace, events, destroyed };
   const sessions = new SessionService<Data>(backend, { ...sessionKeys, ...options });
@@ -79,10 +78,7 @@ export async function dump(backend: Backend): Promise<Map<string, Buffer[]>> {
 
 /** Needed only where what they connect to goes before the test ends. */
 export function closeSessions(): void {
-  for (const { connection, destroyed } of open.splice(0)) {
-    destroyed.close();
-    connection.close();
-  }
+  for (const connection of open.splice(0)) connection.close();
 }
 
 afterEach(closeSessions);
