@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
  * @typedef {object} Notes
  * @property {number} reads calls of `getOrSet`, whose loaders succeed at once
  * @property {string[]} failures of calls
- * @property {number} slowestMs the slowest read that began while Redis was used
+ * @property {number} slowestMs the slowest read that began while Redis, or a part of it, was used
  * @property {number} slowestWhileOpenMs the slowest of the others
  * @property {{ node: string, state: string, atMs: number }[]} changes of breakers, but for their probes; on the clock of Date
  * @property {string[]} alarms what should never reach the process
@@ -67,9 +67,14 @@ export class CacheLoad {
     void noted.then(() => this.#running.delete(noted));
   }
 
+  /** Whether no primary is used. */
+  #isOpen() {
+    return this.engine.connectionStates().every(({ nodes, isUp }) => !isUp && nodes.every((node) => !node.isUp));
+  }
+
   /** @param {string} key @param {boolean} usesMemory */
   async #read(key, usesMemory) {
-    const slowest = this.engine.connectionStates()[0]?.isUp ? 'slowestMs' : 'slowestWhileOpenMs';
+    const slowest = this.#isOpen() ? 'slowestWhileOpenMs' : 'slowestMs';
     const startedAtMs = performance.now();
     await this.cache.getOrSet(key, () => key, { l1: usesMemory, tags: ['all'] });
     this.notes.reads += 1;
