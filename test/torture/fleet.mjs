@@ -106,9 +106,7 @@ export class Fleet {
 
   /** Whether all use Redis, answer from memory, and have nothing left to tell. Only what was said after `sinceMs` counts. @param {number} sinceMs */
   isWell(sinceMs) {
-    return this.members.every(
-      ({ last }) => last && last.untilMs > sinceMs && last.isUp && last.isTrusted && last.isDrained,
-    );
+    return this.members.every(({ last }) => last && last.untilMs > sinceMs && last.isWell);
   }
 
   /** @param {() => boolean} check @param {number} withinMs @returns {Promise<boolean>} */

@@ -36,8 +36,8 @@ export const LOAD_FIELDS = 4;
  * @property {Invalidation[]} invalidations
  * @property {string[]} problems what must not happen: an error that reached a caller, a wrong value, a warning
  * @property {boolean} isDrained whether no invalidation waits for Redis
- * @property {boolean} isUp Redis is used
- * @property {boolean} isTrusted memory answers
+ * @property {boolean} isWell whether, besides, Redis is used and memory answers
+ * @property {string} state of the connection, for people
  * @property {number} heapBytes
  */
 
@@ -80,7 +80,7 @@ export class Observations {
     this.#problems.push([what, name, message, stack].filter(Boolean).join(' | '));
   }
 
-  /** @param {Pick<Report, 'isDrained' | 'isUp' | 'isTrusted'>} state as it is now @returns {Report} */
+  /** @param {Pick<Report, 'isDrained' | 'isWell' | 'state'>} state as it is now @returns {Report} */
   report(state) {
     const report = {
       ...state,

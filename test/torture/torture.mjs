@@ -108,9 +108,7 @@ async function strikes({ topology, faults, victims, phases, say }) {
 
 /** @param {Fleet} fleet */
 function stateOf({ members }) {
-  return members
-    .map(({ name, last }) => `${name} isUp ${last?.isUp} isTrusted ${last?.isTrusted} isDrained ${last?.isDrained}`)
-    .join(', ');
+  return members.map(({ name, last }) => `\n    ${name} ${last?.state}`).join('');
 }
 
 /** @param {Topology} topology */

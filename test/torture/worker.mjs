@@ -81,14 +81,9 @@ async function underWatch(call) {
 
 function report() {
   const states = engine.connectionStates();
-  process.send?.({
-    type: 'report',
-    report: seen.report({
-      isDrained: states.every(({ journaled }) => journaled === 0),
-      isUp: states.every(({ isUp }) => isUp),
-      isTrusted: states.every(({ link }) => link === 'trusted'),
-    }),
-  });
+  const isDrained = states.every(({ journaled }) => journaled === 0);
+  const isWell = isDrained && states.every(({ isUp, link }) => isUp && link === 'trusted');
+  process.send?.({ type: 'report', report: seen.report({ isDrained, isWell, state: JSON.stringify(states) }) });
 }
 
 let ticking = /** @type {NodeJS.Timeout | undefined} */ (undefined);
