@@ -132,16 +132,22 @@ export class RedisHost implements BackendHost {
       onStateChange: (shard, isUp) => {
         this.#stateChanged(shard, isUp);
       },
-      onMoved: (isMoved) => {
-        this.#slotsMoved(isMoved);
+      onMoved: (isMoved, silenceMs) => {
+        this.#slotsMoved(isMoved, silenceMs);
       },
     });
     this.#tier = new RedisTier(this.connection, keyspace, maxTtlMs);
     const tagTable = new TagTable(this.#tier, clock);
-    const coherence = new Coherence(keyspace, tagTable, clock, {
-      trustOf: (slotKey) => this.#trustOf(slotKey),
-      provenNow: (slotKeys) => this.#provenNow(slotKeys),
-    });
+    const coherence = new Coherence(
+      keyspace,
+      tagTable,
+      clock,
+      {
+        trustOf: (slotKey) => this.#trustOf(slotKey),
+        provenNow: (slotKeys) => this.#provenNow(slotKeys),
+      },
+      (tag) => this.#journal.covers('tag', tag),
+    );
     tagTable.useTickets(coherence);
     const unknownClock = new ServerClock(clock);
     this.backend = {
@@ -194,7 +200,7 @@ export class RedisHost implements BackendHost {
   async #recover(shard: Shard, server: ServerIdentity): Promise<void> {
     await this.#judge(shard, server);
     const isConcerned = ({ name }: JournalItem): boolean => this.connection.shardOf(name) === shard;
-    if (server.changed) this.#journal.queueRecent(isConcerned);
+    if (server.changed) this.#journal.queueRecent(isConcerned, server.silenceMs);
     await this.#journal.replay(async (item) => {
       await this.#tier.replayOn(shard, item);
       // Whether a replica has it too is found out once the server is used.
@@ -278,8 +284,8 @@ export class RedisHost implements BackendHost {
   }
 
   /** A failover may have lost what the old owner acknowledged, and its link tells nothing of these slots any more. */
-  #slotsMoved(isMoved: (slot: number) => boolean): void {
-    this.#journal.queueRecent(({ name }) => isMoved(slotOf(name)));
+  #slotsMoved(isMoved: (slot: number) => boolean, silenceMs: number): void {
+    this.#journal.queueRecent(({ name }) => isMoved(slotOf(name)), silenceMs);
     this.backend.coherence.forget({ includes: (slotKey) => isMoved(slotOf(slotKey)) });
     void this.#replay().catch(ignore);
   }

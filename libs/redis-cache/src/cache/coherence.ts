@@ -41,6 +41,8 @@ export class Coherence {
     private readonly tagTable: TagTable,
     private readonly clock: Clock,
     private readonly links: Links,
+    /** Whether an invalidation of that tag still waits for Redis. */
+    private readonly isJournaled: (tag: string) => boolean = () => false,
   ) {}
 
   /** `storedName` is the cache's name as it stands in keys. */
@@ -60,9 +62,12 @@ export class Coherence {
     return this.links.provenNow(slotKeys);
   }
 
-  /** A permit for one read to be remembered: valid while no gap happened; 0 when there is no trust to begin with. */
+  /**
+   * A permit for one read to be remembered: valid while no gap happened; 0 when there is no trust to begin with, or when it
+   * is the id of a tag whose invalidation still waits for Redis.
+   */
   ticket(slotKey: string): number {
-    return this.isTrusted(slotKey) ? this.#epoch + 1 : 0;
+    return this.isTrusted(slotKey) && !this.isJournaled(slotKey) ? this.#epoch + 1 : 0;
   }
 
   isValid(ticket: number): boolean {

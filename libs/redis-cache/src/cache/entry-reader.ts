@@ -100,6 +100,7 @@ export class EntryReader {
     const slotKey = core.slotKey(key);
     const ticket = options.isStrong ? 0 : coherence.ticket(slotKey);
     const startedAtMs = clock.nowMs();
+    const { carriedOut } = redis.journal;
     core.stats.readsL2 += 1;
     try {
       const tags = [...core.reserved.of(slotKey), ...options.tags];
@@ -109,7 +110,9 @@ export class EntryReader {
         unknown.length === 0 ? NO_IDS : this.#ask(unknown, options.isStrong, ticket !== 0),
       ]);
       core.stats.recordRead(clock.nowMs() - startedAtMs);
-      const found = await this.#foundAt(key, slotKey, raw, policy, ids, options.isStrong);
+      let found = await this.#foundAt(key, slotKey, raw, policy, ids, options.isStrong);
+      // What was journaled when this read began, and carried out since, was perhaps read before that.
+      if (redis.journal.carriedOut !== carriedOut) found = none('invalidated', raw, ids);
       if (found.state === 'none') core.stats.missesL2 += 1;
       const { memory } = core;
       if ((found.state === 'fresh' || found.state === 'stale') && policy.usesMemory && memory !== undefined) {

@@ -52,11 +52,13 @@ export class Leases {
 
   /** The ids of the reserved and the given tags, created where missing. */
   async idsFor(slotKey: string, tags: readonly string[], known: KnownIds, isFresh: boolean): Promise<readonly TagId[]> {
-    const { tagTable } = this.core.backend;
+    const { tagTable, redis } = this.core.backend;
+    // A question that somebody asked before may be answered with an id that is gone by now.
+    const source = isFresh && redis !== undefined ? redis.tier : tagTable;
     return Promise.all(
       [...this.core.reserved.of(slotKey), ...tags].map(async (tag) => {
         const id = isFresh ? undefined : (known.get(tag) ?? tagTable.known(tag));
-        return { tag, id: id ?? (await tagTable.ensure(tag)) };
+        return { tag, id: id ?? (await source.ensure(tag)) };
       }),
     );
   }

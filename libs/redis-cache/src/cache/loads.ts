@@ -221,6 +221,7 @@ export class Loads {
     const mayRemember = policy.usesMemory && !flight.isCut && !request.isStrong && prepared.freshMs !== false;
     if (!mayRemember || prepared.loaded.isSkipped || prepared.value.bytes > policy.maxValueBytes) return outcome;
     const tags = [...this.core.reservedTags(flight.key), ...request.tags, ...this.#valueTags(prepared, request)];
+    if (flight.hasMarkerBefore(flight.markersSeen, tags)) return outcome;
     const ids = tags.map((tag) => ({ tag, id: '' }));
     this.core.memory?.set(flight.key, { ...outcome.entry, ids, trust, isOutage: true });
     return outcome;

@@ -148,10 +148,14 @@ export class WriteRoad {
     const { key } = request;
     reads.keyChanged(key, 'xe');
     core.stats.writes += 1;
+    const { redis } = core.backend;
+    const sentAtMark = redis?.journal.mark() ?? 0;
     let isStored = false;
     let status: WriteStatus = 'applied';
     try {
       isStored = (await reads.put(request)).isStored;
+      // A server that loses it has the entry it replaced.
+      if (isStored) redis?.journal.applied(this.#entryInvalidation(key).item, sentAtMark);
     } finally {
       // Without Redis the entry in memory is what was stored.
       if (core.backend.redis !== undefined) reads.keyChanged(key, 'xe');

@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { clientOptions, type ConnectionKind, type ConnectionOptions, type RedisNode } from './connection-options.js';
 import type { CredentialSource } from './credential-source.js';
+import { translateRedisError } from './redis-errors.js';
 
 /**
  * Makes the clients of one server and keeps their credentials current. ioredis reads user, password and certificates
@@ -45,7 +46,9 @@ export class ClientFactory {
       [...this.#clients].map(async ([client, kind]) => {
         const { username = this.options.username ?? 'default', password } = this.credentials.of(kind);
         if (kind !== 'link' && client.status === 'ready' && password !== undefined) {
-          await client.auth(username, password);
+          await client.auth(username, password).catch((error: unknown) => {
+            throw translateRedisError(error, 'AUTH');
+          });
         }
       }),
     );

@@ -33,8 +33,11 @@ export class ClusterTopology implements Topology {
   constructor(
     private readonly options: ConnectionOptions & { cluster: readonly RedisNode[] },
     private readonly context: ShardContext,
-    /** Told of slots that have another owner from now on, before anything is sent to it. */
-    private readonly onMoved: (isMoved: (slot: number) => boolean) => void,
+    /**
+     * Told of slots that have another owner from now on, before anything is sent to it, and of how long the old one had
+     * not been heard.
+     */
+    private readonly onMoved: (isMoved: (slot: number) => boolean, silenceMs: number) => void,
   ) {}
 
   get shards(): readonly Shard[] {
@@ -55,8 +58,9 @@ export class ClusterTopology implements Topology {
     this.#pointedAtMs.set(shard, this.context.clock.nowMs());
     if (!isAsk && this.#owners[slot] !== shard) {
       this.#isDoubtful = true;
+      const silenceMs = this.#owners[slot]?.silenceMs ?? 0;
       this.#owners[slot] = shard;
-      this.onMoved((moved) => moved === slot);
+      this.onMoved((moved) => moved === slot, silenceMs);
     }
     return shard;
   }
@@ -130,15 +134,17 @@ export class ClusterTopology implements Topology {
     this.#readAtMs = this.context.clock.nowMs();
     this.#isDoubtful = false;
     const moved = new Set<number>();
+    let silenceMs = 0;
     for (const { from, to, node } of view.ranges) {
       const shard = this.#shardAt(node);
       for (let slot = from; slot <= to; slot++) {
         if (this.#owners[slot] === shard) continue;
+        silenceMs = Math.max(silenceMs, this.#owners[slot]?.silenceMs ?? 0);
         this.#owners[slot] = shard;
         moved.add(slot);
       }
     }
-    if (moved.size > 0) this.onMoved((slot) => moved.has(slot));
+    if (moved.size > 0) this.onMoved((slot) => moved.has(slot), silenceMs);
     this.#retire();
     return true;
   }

@@ -24,6 +24,8 @@ const REPLAY_BATCH = 100;
  * namespace, so nothing is ever lost but the cache's content.
  */
 export class Journal {
+  /** How many queued invalidations were carried out: a read during which that changed may have read what they removed. */
+  carriedOut = 0;
   readonly #queued = new Map<string, { item: JournalItem; atMark: number }>();
   #mark = 0;
   readonly #recent = new Map<string, { item: JournalItem; atMs: number }>();
@@ -69,16 +71,17 @@ export class Journal {
     const queued = this.#queued.get(id);
     if (queued !== undefined && queued.atMark <= sentAtMark) {
       this.#queued.delete(id);
+      this.carriedOut += 1;
       this.#report();
     }
     this.#remember(id, item);
   }
 
-  /** Queues again what was carried out of late, because Redis may have lost it. */
-  queueRecent(isConcerned: (item: JournalItem) => boolean): void {
-    this.#forgetOld();
-    const overflowed = this.clock.nowMs() - this.#recentOverflowedAtMs < RECENT_MS;
-    const lost = [...(overflowed ? this.everything : []), ...[...this.#recent.values()].map(({ item }) => item)];
+  /** Queues again what was carried out shortly before the server fell silent `silenceMs` ago: it may have lost that. */
+  queueRecent(isConcerned: (item: JournalItem) => boolean, silenceMs = 0): void {
+    const oldestAtMs = this.clock.nowMs() - silenceMs - RECENT_MS;
+    const recent = [...this.#recent.values()].filter(({ atMs }) => atMs >= oldestAtMs).map(({ item }) => item);
+    const lost = [...(this.#recentOverflowedAtMs > oldestAtMs ? this.everything : []), ...recent];
     for (const item of lost.filter(isConcerned)) this.queue(item);
   }
 

@@ -18,8 +18,8 @@ export type ScriptArgument = string | number | Buffer;
 export interface ConnectionListener {
   recover: RecoveryStep;
   onStateChange(shard: Shard, isUp: boolean): void;
-  /** Slots have another owner from now on. */
-  onMoved(isMoved: (slot: number) => boolean): void;
+  /** Slots have another owner from now on; the old one had not been heard for `silenceMs`. */
+  onMoved(isMoved: (slot: number) => boolean, silenceMs: number): void;
 }
 
 /** A read or script is passed on from node to node at most this often. */
@@ -67,8 +67,8 @@ export class RedisConnection {
     this.#topology =
       cluster === undefined
         ? new SingleTopology(context)
-        : new ClusterTopology({ ...options, cluster }, context, (isMoved) => {
-            listener.onMoved(isMoved);
+        : new ClusterTopology({ ...options, cluster }, context, (isMoved, silenceMs) => {
+            listener.onMoved(isMoved, silenceMs);
           });
     if (sentinels !== undefined) {
       this.#watch = new SentinelWatch({ ...options, sentinels }, () => {

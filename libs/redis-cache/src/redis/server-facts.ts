@@ -27,7 +27,8 @@ export async function identify(client: Redis, isCluster: boolean): Promise<Serve
   return {
     runId: facts.get('run_id') ?? '',
     time: time as unknown as [unknown, unknown],
-    uptimeMs: Number(facts.get('uptime_in_seconds')) * 1000,
+    // The difference of two clock readings in whole seconds: up to one too many.
+    uptimeMs: Math.max(0, Number(facts.get('uptime_in_seconds')) - 1) * 1000,
     isFromSnapshot: facts.get('aof_enabled') === '0' && Number(facts.get('rdb_last_load_keys_loaded')) > 0,
     problem: problem ?? wrongMode(facts.get('redis_mode'), isCluster),
   };

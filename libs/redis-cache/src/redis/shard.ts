@@ -118,6 +118,11 @@ export class Shard {
     return this.#pool.size;
   }
 
+  /** How long nothing has been heard of this server; `Infinity` before the first time. */
+  get silenceMs(): number {
+    return this.context.clock.nowMs() - this.#heardAtMs;
+  }
+
   /** Of the server this shard last recovered with. */
   get runId(): string | undefined {
     return this.#runId;
@@ -335,7 +340,7 @@ export class Shard {
       throw new RedisUnavailableError('The connections lead to different servers.');
     }
     const changed = this.#runId !== undefined && this.#runId !== facts.runId;
-    await this.context.recover(this, { ...facts, changed, silenceMs: sentAtMs - this.#heardAtMs });
+    await this.context.recover(this, { ...facts, changed, silenceMs: this.silenceMs });
     if (primary.status !== 'ready' || this.#control.status !== 'ready' || this.#closed) {
       throw new RedisUnavailableError('The connection was lost while recovering.');
     }

@@ -62,7 +62,7 @@ export class DestroyedSessions {
   /** Runs in the turn in which Redis may be used again, so that nobody here reads before it. */
   #reached(): void {
     const servers = this.connection.shards.flatMap(({ runId }) => runId ?? []);
-    if (servers.some((runId) => !this.#servers.has(runId))) this.#journal.queueRecent(() => true);
+    if (servers.some((runId) => !this.#servers.has(runId))) this.#journal.queueRecent(() => true, Infinity);
     this.#servers = new Set(servers);
     this.#retryIn(0);
   }
