@@ -25,10 +25,9 @@ const words = process.argv.slice(2);
 const adapters = new Map(
   await Promise.all(SYSTEMS.map(async (system) => /** @type {const} */ ([system, await adapterOf(system)]))),
 );
-const cells = allCells().filter(({ system, scenario }) =>
-  words.every((word) => `${system} ${scenario}`.includes(word)),
-);
+const cells = allCells().filter((cell) => words.every((word) => `${nameOf(cell)} ${cell.scenario}`.includes(word)));
 
+if (cells.length === 0) throw new Error(`No system and scenario are called ${words.join(' ')}.`);
 if (!(await ensureRedis())) throw new Error('The comparison needs a Redis.');
 if ((loadavg()[0] ?? 0) > availableParallelism()) {
   console.warn('Other programs keep this machine busy: delays may be taken for defects.');
@@ -51,12 +50,15 @@ function allCells() {
   );
 }
 
+/** @param {Cell} cell */
+function nameOf({ system, isTuned }) {
+  return `${adapters.get(system)?.name}${isTuned ? ' (tuned)' : ''}`;
+}
+
 async function work() {
   for (let cell = waiting.shift(); cell; cell = waiting.shift()) {
     cell.verdict = await judge(cell);
-    console.log(
-      `${cell.scenario} | ${adapters.get(cell.system)?.name}${cell.isTuned ? ' (tuned)' : ''} | ${cellOf(cell.verdict)}`,
-    );
+    console.log(`${cell.scenario} | ${nameOf(cell)} | ${cellOf(cell.verdict)}`);
   }
 }
 
