@@ -150,6 +150,9 @@ export class RedisConnection {
   }
 
   get(key: string): Promise<Buffer | null> {
+    const [only] = this.shards;
+    // The most frequent operation of all: where there is one server, nothing is put around it.
+    if (this.options.cluster === undefined && only !== undefined && !this.#closed) return only.reads.get(key);
     return this.#routed('MGET', key, (shard, isAsking) => {
       if (!isAsking) return shard.reads.get(key);
       return shard.execute('data', 'MGET', async (client) => {
