@@ -149,6 +149,8 @@ describe('each state of a server has the outcome the page gives', () => {
       health: redis.status,
     }).toEqual(outcome);
     expect(await countedErrors(scene.registry)).toBe(outcome.error);
+    // Where reads go on, memory does too.
+    expect(engine.connectionStates()[0]?.link).toBe(outcome.breaker === 'closed' ? 'trusted' : 'off');
     if (outcome.error !== 'none') expect(redis.message).toContain(outcome.error);
     else if (outcome.breaker === 'open') expect(redis.message).toMatch(/is down \(.+\)/);
 

@@ -129,9 +129,11 @@ export class Loads {
       if (stored.reason !== 'refused') await abort(stored.reason !== 'unconfirmed-tags');
       return this.#unstored(request, prepared, stored.reason, stored.valueTags);
     } catch (error) {
-      await abort(false);
-      if (!isUnanswered(error)) throw error;
-      return this.#unstored(request, prepared, 'unavailable');
+      // A Redis that did not answer the fill would keep the caller waiting for this, too.
+      const aborted = abort(false);
+      if (isUnanswered(error)) return this.#unstored(request, prepared, 'unavailable');
+      await aborted;
+      throw error;
     } finally {
       stopRenewing();
     }

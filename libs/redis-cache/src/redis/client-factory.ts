@@ -14,13 +14,15 @@ export class ClientFactory {
     private readonly options: ConnectionOptions,
     private readonly credentials: CredentialSource,
     private readonly node?: RedisNode,
+    /** Told why a client cannot connect. */
+    private readonly onError: (error: unknown) => void = ignore,
   ) {}
 
   create(kind: ConnectionKind): Redis {
     const client = new Redis(clientOptions(this.options, kind, this.node));
     Object.assign(client.options, this.credentials.of(kind));
     this.#clients.set(client, kind);
-    client.on('error', ignore);
+    client.on('error', this.onError);
     client.on('close', () => {
       this.refresh().catch(ignore);
     });

@@ -92,11 +92,11 @@ export class ClusterTopology implements Topology {
   /** Nodes in use first, then the seeds; the first that knows its cluster to be whole is believed. */
   async #readNow(): Promise<void> {
     for (const shard of this.shards.filter(({ isUp }) => isUp)) {
-      if (this.#apply(await this.#askShard(shard))) return;
+      if (this.#apply(await this.#askShard(shard)) || this.#closed) return;
     }
     const known = this.shards.map(({ node }) => node as RedisNode);
     for (const node of [...this.options.cluster, ...known]) {
-      if (this.#apply(await this.#askNode(node))) return;
+      if (this.#apply(await this.#askNode(node)) || this.#closed) return;
     }
   }
 

@@ -60,9 +60,10 @@ export class LinkConnection {
 
   /** Withdraws trust at once; nothing that is heard until the next `start` counts. */
   stop(reason: string): void {
-    this.#isWanted = false;
     this.#gap(reason);
-    this.#client.disconnect();
+    // Once: each further call would add a listener to a socket that is gone.
+    if (this.#isWanted) this.#client.disconnect();
+    this.#isWanted = false;
   }
 
   /**
@@ -73,8 +74,8 @@ export class LinkConnection {
     if (!this.#isArmed) return false;
     const session = this.#session;
     try {
-      await this.#client.ping();
-      await this.#client.ping();
+      await this.#ping();
+      await this.#ping();
     } catch {
       return false;
     }
@@ -113,7 +114,7 @@ export class LinkConnection {
     const sentAtMs = this.clock.nowMs();
     try {
       // On another connection the server proves that it is still a primary.
-      await Promise.all([this.#client.ping(), this.shard.confirm()]);
+      await Promise.all([this.#ping(), this.shard.confirm()]);
     } catch {
       if (session === this.#session) this.#drop('no heartbeat');
       return;
@@ -126,6 +127,15 @@ export class LinkConnection {
     const pauseMs = previousSentAtMs === undefined ? 0 : this.heartbeatMs;
     this.#heartbeat = setTimeout(() => void this.#beat(session), pauseMs);
     this.#heartbeat.unref();
+  }
+
+  /** Any reply will do, since replies and announcements share the stream: under MISCONF Redis refuses even a PING. */
+  async #ping(): Promise<void> {
+    try {
+      await this.#client.ping();
+    } catch (error) {
+      if (!(error instanceof Error) || !error.message.startsWith('MISCONF')) throw error;
+    }
   }
 
   #heard(message: unknown): void {

@@ -30,7 +30,9 @@ export async function identify(client: Redis, isCluster: boolean): Promise<Serve
     // The difference of two clock readings in whole seconds: up to one too many.
     uptimeMs: Math.max(0, Number(facts.get('uptime_in_seconds')) - 1) * 1000,
     isFromSnapshot: facts.get('aof_enabled') === '0' && Number(facts.get('rdb_last_load_keys_loaded')) > 0,
-    problem: problem ?? wrongMode(facts.get('redis_mode'), isCluster),
+    problem:
+      problem ??
+      (facts.get('loading') === '1' ? 'the server is loading its data' : wrongMode(facts.get('redis_mode'), isCluster)),
   };
 }
 

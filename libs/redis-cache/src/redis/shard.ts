@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { Redis } from 'ioredis';
-import { RedisRefusedError, RedisUnavailableError } from '../errors.js';
+import { type RedisCacheError, RedisRefusedError, RedisUnavailableError } from '../errors.js';
 import type { EventChannel } from '../events.js';
 import type { Clock } from '../time.js';
 import { Breaker, type BreakerState } from './breaker.js';
@@ -76,7 +76,9 @@ export class Shard {
     this.#breaker = new Breaker((state, reason) => {
       this.#breakerChanged(state, reason);
     });
-    this.#clients = new ClientFactory(options, context.credentials, node);
+    this.#clients = new ClientFactory(options, context.credentials, node, (error) => {
+      this.#report(error, 'connect');
+    });
     this.#pool = new DataPool(
       {
         create: () => this.#clients.create('data'),
@@ -143,6 +145,7 @@ export class Shard {
         this.#probe = setInterval(() => {
           this.#connect();
           this.#recover();
+          this.#reportLoading().catch(ignore);
         }, PROBE_INTERVAL_MS);
         this.#probe.unref();
       });
@@ -278,13 +281,26 @@ export class Shard {
     try {
       return await withDeadline(reply, budgetMs, command);
     } catch (error) {
-      const translated = translateRedisError(error, command);
-      const { events, name } = this.context;
-      if (!this.#closed && events.listensTo('redis-error')) {
-        events.emit('redis-error', { connection: name, command, error: errorLabel(translated) });
-      }
-      throw translated;
+      throw this.#report(error, command);
     }
+  }
+
+  #report(error: unknown, command: string): RedisCacheError {
+    const translated = translateRedisError(error, command);
+    const { events, name } = this.context;
+    if (!this.#closed && events.listensTo('redis-error')) {
+      events.emit('redis-error', { connection: name, command, error: errorLabel(translated) });
+    }
+    return translated;
+  }
+
+  /** ioredis waits in silence while a server loads its data: nobody else would say why there is no Redis. */
+  async #reportLoading(): Promise<void> {
+    const { primary } = this.#pool;
+    if (primary.status !== 'connect') return;
+    const facts = parseInfo(await primary.info('persistence'));
+    if (facts.get('loading') !== '1') return;
+    this.#report(new RedisUnavailableError('Redis did not answer connect: LOADING.'), 'connect');
   }
 
   #watch(): void {
