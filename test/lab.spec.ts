@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { isListening } from '../scripts/loopback.mjs';
@@ -328,3 +330,23 @@ describe('the lab of a cluster', () => {
     TIMEOUT_MS,
   );
 });
+
+it(
+  'a lab whose servers do not start says why and leaves nothing behind',
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'rcache-lab-spec-'));
+    const file = pathToFileURL(resolve(__dirname, 'lab/cluster.mjs')).href;
+    const program = `
+      import { readdirSync } from 'node:fs';
+      import { startCluster } from '${file}';
+      const error = await startCluster({ args: ['--no-such-option', 'yes'] }).catch(({ message }) => message);
+      console.log(JSON.stringify({ error, left: readdirSync(process.env.TMPDIR) }));`;
+    const env = { ...process.env, TMPDIR: folder };
+    const answer = await new Promise<string>((done) => {
+      execFile(process.execPath, ['--input-type=module', '-e', program], { env }, (_error, stdout) => done(stdout));
+    });
+    await rm(folder, { recursive: true });
+    expect(JSON.parse(answer)).toEqual({ error: expect.stringContaining('no-such-option'), left: [] });
+  },
+  TIMEOUT_MS,
+);

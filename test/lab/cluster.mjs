@@ -2,7 +2,7 @@
 import { formCluster, newClusterNode } from './cluster-setup.mjs';
 import { moveSlots } from './cluster-slots.mjs';
 import { majorityView } from './cluster-view.mjs';
-import { buildLab } from './lab.mjs';
+import { allStarted, buildLab } from './lab.mjs';
 import { isInSync, isPrimary as answersAsPrimary } from './replication.mjs';
 import { until } from './until.mjs';
 
@@ -30,7 +30,7 @@ const FAILOVER_MS = 6_000;
  */
 export function startCluster(options = {}) {
   return buildLab(options, async (ground) => {
-    const members = await Promise.all(
+    const members = await allStarted(
       Array.from({ length: NODE_COUNT }, async () => {
         const member = await newClusterNode(ground, options);
         await member.node.start();

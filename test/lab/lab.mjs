@@ -1,4 +1,5 @@
 // @ts-check
+import { findRedis, HOW_TO_GET_REDIS } from '../../scripts/redis-server.mjs';
 import { newAccess } from './access.mjs';
 import { makeLabFolder } from './lab-folder.mjs';
 
@@ -46,8 +47,12 @@ import { makeLabFolder } from './lab-folder.mjs';
  * @param {LabOptions} options
  * @param {(ground: LabGround) => Promise<Omit<T, 'stop'>>} build
  * @returns {Promise<T>}
+ * @throws {Error} when there is no Redis program here, or with the log of a server that does not start
  */
 export async function buildLab(options, build) {
+  const source = await findRedis();
+  // Servers in containers could not reach each other's proxies.
+  if (!source || !('program' in source)) throw new Error(`The lab runs Redis without Docker. ${HOW_TO_GET_REDIS}`);
   const access = await newAccess(options);
   const folder = await makeLabFolder();
   /** @type {{ stop(): Promise<unknown> }[]} */
@@ -71,4 +76,15 @@ export async function buildLab(options, build) {
     await stop();
     throw error;
   }
+}
+
+/**
+ * Like `Promise.all`, but waits for all of them even when one fails: what is still starting cannot be stopped.
+ *
+ * @template T
+ * @param {Promise<T>[]} starting
+ */
+export async function allStarted(starting) {
+  await Promise.allSettled(starting);
+  return Promise.all(starting);
 }

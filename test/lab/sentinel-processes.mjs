@@ -1,5 +1,6 @@
 // @ts-check
 import { randomBytes } from 'node:crypto';
+import { allStarted } from './lab.mjs';
 import { newLabNode } from './lab-node.mjs';
 
 /** @typedef {import('./lab-node.mjs').LabNode} LabNode */
@@ -21,7 +22,7 @@ const INFO_MIN_MS = 1_000;
  * @param {{ primary: LabNode, replicas: LabNode[], helloMs: number }} watched `helloMs` is how often each says what it believes
  */
 export async function startSentinels({ folder, access, keep }, { primary, replicas, helloMs }) {
-  const members = await Promise.all(
+  const members = await allStarted(
     Array.from({ length: COUNT }, async () => {
       const node = keep(await newLabNode({ folder, access, isSentinel: true, args: () => [] }));
       return { node, id: randomBytes(20).toString('hex') };
@@ -37,7 +38,7 @@ export async function startSentinels({ folder, access, keep }, { primary, replic
       ]
     : [];
   const address = (/** @type {LabNode} */ { proxy }) => `127.0.0.1 ${proxy.port}`;
-  await Promise.all(
+  await allStarted(
     members.map(async ({ node, id }) => {
       const others = members.filter((other) => other.node !== node);
       await node.configure([
