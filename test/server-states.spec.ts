@@ -189,7 +189,7 @@ it('scripts survive being flushed every 50 ms, and no call fails', async () => {
     }
   });
   await Promise.all([...working, flushing]);
-  expect(count).toBeGreaterThan(1000);
+  expect(count).toBeGreaterThan(100);
   expect(errors).toEqual([]);
 });
 

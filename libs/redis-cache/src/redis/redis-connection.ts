@@ -202,7 +202,7 @@ export class RedisConnection {
   async scan(glob: string, onKeys: (keys: string[]) => Promise<void>): Promise<void> {
     this.#refuseIfClosed();
     this.#refuseUnlessWhole();
-    await Promise.all(this.shards.map((shard) => shard.scan(glob, onKeys)));
+    await Promise.all(this.shards.map((shard) => shard.admin.scan(glob, onKeys)));
   }
 
   /** Round trip of a PING in milliseconds, the longest where there are several primaries. */
@@ -217,12 +217,12 @@ export class RedisConnection {
   }
 
   async keyCount(): Promise<number> {
-    return sum(await Promise.all(this.shards.map((shard) => shard.keyCount())));
+    return sum(await Promise.all(this.shards.map((shard) => shard.admin.keyCount())));
   }
 
   /** Bytes used, and allowed; 0 means no limit. Sums where there are several primaries. */
   async memory(): Promise<{ usedBytes: number; maxBytes: number }> {
-    const infos = await Promise.all(this.shards.map((shard) => shard.info('memory')));
+    const infos = await Promise.all(this.shards.map((shard) => shard.admin.info('memory')));
     return {
       usedBytes: sum(infos.map((info) => Number(info.get('used_memory')))),
       maxBytes: sum(infos.map((info) => Number(info.get('maxmemory')))),

@@ -1,8 +1,8 @@
-import { once } from 'node:events';
 import type { Redis } from 'ioredis';
 import { type RedisCacheError, RedisRefusedError, RedisUnavailableError } from '../errors.js';
 import type { EventChannel } from '../events.js';
 import type { Clock } from '../time.js';
+import { AdminConnection } from './admin-connection.js';
 import { Breaker, type BreakerState } from './breaker.js';
 import { ClientFactory } from './client-factory.js';
 import { type ConnectionOptions, type RedisNode, timeoutsOf, type Timeouts } from './connection-options.js';
@@ -49,15 +49,17 @@ const PROBE_INTERVAL_MS = 250;
 export class Shard {
   readonly serverClock: ServerClock;
   readonly reads: MergedReads;
+  readonly admin: AdminConnection;
   readonly #timeouts: Timeouts;
   readonly #clients: ClientFactory;
   readonly #pool: DataPool;
   readonly #control: Redis;
   /** Whether the control connection was found to lead to the same server as the others. */
   #controlIsChecked = false;
+  /** How often one of the two was lost: what is found out about a connection holds for that connection only. */
+  #losses = 0;
   readonly #breaker: Breaker;
   readonly #inFlight = new InFlight();
-  #admin: Redis | undefined;
   #runId: string | undefined;
   #heardAtMs = -Infinity;
   #recovering: Promise<void> | undefined;
@@ -91,6 +93,19 @@ export class Shard {
       clock,
     );
     this.#control = this.#clients.create('control');
+    this.admin = new AdminConnection(
+      {
+        create: () => this.#clients.create('admin'),
+        discard: (client) => {
+          this.#clients.discard(client);
+        },
+        refuseUnlessUp: () => {
+          this.#refuseUnlessUp('The command');
+        },
+        settled: (command, reply, budgetMs) => this.#settled(command, reply, budgetMs),
+      },
+      this.#timeouts,
+    );
     this.#watch();
   }
 
@@ -159,7 +174,7 @@ export class Shard {
     this.#inFlight.close();
     this.#pool.close();
     this.#clients.discard(this.#control);
-    if (this.#admin !== undefined) this.#clients.discard(this.#admin);
+    this.admin.close();
   }
 
   /**
@@ -201,28 +216,6 @@ export class Shard {
   /** Like `execute` on the control lane, but for recovery steps, which run while the breaker is not closed. */
   recoverWith<T>(command: string, operation: (client: Redis) => Promise<T>): Promise<T> {
     return this.#settled(command, operation(this.#control), this.#timeouts.controlMs);
-  }
-
-  /** Calls `onKeys` with each page of keys of this server that match `glob`; a key may come twice. */
-  async scan(glob: string, onKeys: (keys: string[]) => Promise<void>): Promise<void> {
-    const admin = await this.#openAdmin();
-    let cursor = '0';
-    do {
-      const [next, keys] = await this.#settled('SCAN', admin.scan(cursor, 'MATCH', glob, 'COUNT', 1000), 5000);
-      cursor = next;
-      if (keys.length > 0) await onKeys(keys);
-    } while (cursor !== '0');
-  }
-
-  /** One section of INFO as a table. */
-  async info(section: string): Promise<Map<string, string>> {
-    const admin = await this.#openAdmin();
-    return parseInfo(await this.#settled('INFO', admin.info(section), this.#timeouts.controlMs));
-  }
-
-  async keyCount(): Promise<number> {
-    const admin = await this.#openAdmin();
-    return this.#settled('DBSIZE', admin.dbsize(), this.#timeouts.controlMs);
   }
 
   newLinkClient(): Redis {
@@ -309,9 +302,11 @@ export class Shard {
       this.#recover();
     });
     primary.on('close', () => {
+      this.#losses += 1;
       this.#breaker.open('connection lost');
     });
     this.#control.on('close', () => {
+      this.#losses += 1;
       this.#controlIsChecked = false;
     });
     this.#control.on('ready', () => {
@@ -322,9 +317,10 @@ export class Shard {
 
   /** The control connection was lost alone: it may be led to another server than the others are still connected to. */
   async #checkControl(): Promise<void> {
+    const losses = this.#losses;
     try {
       await this.#settled('INFO', this.#checkSameServer(this.#control), this.#timeouts.controlMs);
-      this.#controlIsChecked = true;
+      this.#controlIsChecked = losses === this.#losses;
     } catch (error) {
       if (this.#control.status === 'ready') this.leave(translateRedisError(error, 'INFO').message);
     }
@@ -346,6 +342,7 @@ export class Shard {
     const { primary } = this.#pool;
     const { clock } = this.context;
     this.#breaker.halfOpen('probing');
+    const losses = this.#losses;
     const sentAtMs = clock.nowMs();
     const ask = (client: Redis) => this.#settled('INFO', identify(client, this.isCluster), this.#timeouts.commandMs);
     const [facts, control] = await Promise.all([ask(primary), ask(this.#control)]);
@@ -357,23 +354,13 @@ export class Shard {
     }
     const changed = this.#runId !== undefined && this.#runId !== facts.runId;
     await this.context.recover(this, { ...facts, changed, silenceMs: this.silenceMs });
-    if (primary.status !== 'ready' || this.#control.status !== 'ready' || this.#closed) {
+    if (losses !== this.#losses || this.#closed) {
       throw new RedisUnavailableError('The connection was lost while recovering.');
     }
     this.#runId = facts.runId;
     this.#heardAtMs = sentAtMs;
     this.#controlIsChecked = true;
     this.#breaker.close('recovered');
-  }
-
-  async #openAdmin(): Promise<Redis> {
-    this.#refuseUnlessUp('The command');
-    this.#admin ??= this.#clients.create('admin');
-    if (this.#admin.status === 'wait') await this.#settled('connect', this.#admin.connect(), this.#timeouts.connectMs);
-    else if (this.#admin.status !== 'ready') {
-      await this.#settled('connect', once(this.#admin, 'ready'), this.#timeouts.connectMs);
-    }
-    return this.#admin;
   }
 
   #breakerChanged(state: BreakerState, reason: string): void {

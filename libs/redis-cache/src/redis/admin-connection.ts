@@ -1,0 +1,64 @@
+import { once } from 'node:events';
+import type { Redis } from 'ioredis';
+import type { Timeouts } from './connection-options.js';
+import { parseInfo } from './server-facts.js';
+
+/** The primary whose server is looked at. */
+interface Owner {
+  create(): Redis;
+  discard(client: Redis): void;
+  /** @throws RedisUnavailableError while the server is not used */
+  refuseUnlessUp(): void;
+  /** Bounds a reply in time and translates its error. */
+  settled<T>(command: string, reply: Promise<T>, budgetMs: number): Promise<T>;
+}
+
+const SCAN_TIMEOUT_MS = 5000;
+const SCAN_PAGE = 1000;
+
+/** For commands that look at the whole server, which nobody else should wait behind; opened when it is first needed. */
+export class AdminConnection {
+  #client: Redis | undefined;
+
+  constructor(
+    private readonly owner: Owner,
+    private readonly timeouts: Timeouts,
+  ) {}
+
+  /** Calls `onKeys` with each page of keys of this server that match `glob`; a key may come twice. */
+  async scan(glob: string, onKeys: (keys: string[]) => Promise<void>): Promise<void> {
+    const client = await this.#open();
+    let cursor = '0';
+    do {
+      const page = client.scan(cursor, 'MATCH', glob, 'COUNT', SCAN_PAGE);
+      const [next, keys] = await this.owner.settled('SCAN', page, SCAN_TIMEOUT_MS);
+      cursor = next;
+      if (keys.length > 0) await onKeys(keys);
+    } while (cursor !== '0');
+  }
+
+  /** One section of INFO as a table. */
+  async info(section: string): Promise<Map<string, string>> {
+    const client = await this.#open();
+    return parseInfo(await this.owner.settled('INFO', client.info(section), this.timeouts.controlMs));
+  }
+
+  async keyCount(): Promise<number> {
+    const client = await this.#open();
+    return this.owner.settled('DBSIZE', client.dbsize(), this.timeouts.controlMs);
+  }
+
+  close(): void {
+    if (this.#client !== undefined) this.owner.discard(this.#client);
+  }
+
+  async #open(): Promise<Redis> {
+    this.owner.refuseUnlessUp();
+    const client = (this.#client ??= this.owner.create());
+    if (client.status !== 'ready') {
+      const ready = client.status === 'wait' || client.status === 'end' ? client.connect() : once(client, 'ready');
+      await this.owner.settled('connect', ready as Promise<unknown>, this.timeouts.connectMs);
+    }
+    return client;
+  }
+}
