@@ -4,7 +4,7 @@
  * its test to fail. An argument runs only the protections whose name or spec contains it.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,7 +21,9 @@ const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclud
   .trim()
   .split('\n');
 for (const file of files) cpSync(join(root, file), join(copy, file), { recursive: true });
-symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+for (const folder of ['node_modules', 'libs/redis-cache/node_modules']) {
+  if (existsSync(join(root, folder))) symlinkSync(join(root, folder), join(copy, folder));
+}
 
 /** @param {string} spec @param {string} test */
 function passes(spec, test) {
