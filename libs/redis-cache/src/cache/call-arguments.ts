@@ -17,7 +17,7 @@ export function checkInvalidateOptions(options: InvalidateOptions): void {
   const subject = 'Invalidation options';
   if (!isOptions(options)) {
     throw new InvalidOptionsError(subject, [
-      `they are ${shown(options)}; they must be an object such as { strict: true }`,
+      `they are ${kindOf(options)}; they must be an object such as { strict: true }`,
     ]);
   }
   const problems = Object.keys(options)

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { shown } from '../arguments.js';
+import { kindOf } from '../arguments.js';
 import { InvalidArgumentError } from '../errors.js';
 
 /** Evictions that wait for the end of a unit of work, such as a database transaction. */
@@ -34,7 +34,7 @@ export function deferred(): Deferral | undefined {
  */
 export async function deferEvictions<T>(work: () => Promise<T>): Promise<T> {
   if (typeof work !== 'function') {
-    throw new InvalidArgumentError(`The work of deferEvictions is ${shown(work)}. It must be a function.`);
+    throw new InvalidArgumentError(`The work of deferEvictions is ${kindOf(work)}. It must be a function.`);
   }
   if (deferred() !== undefined) return work();
   const deferral = new Deferral();

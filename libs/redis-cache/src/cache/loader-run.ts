@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { checkList, shown } from '../arguments.js';
+import { checkList, kindOf } from '../arguments.js';
 import { InvalidArgumentError, RecursiveLoadError } from '../errors.js';
 import type { Duration } from '../time.js';
 import type { LoadContext, Loader } from './entry-options.js';
@@ -39,13 +39,13 @@ function innermostLoad(): Load | undefined {
 /** @throws InvalidArgumentError for a loader that is not a function. */
 export function checkLoader(loader: unknown, key: string, name = 'loader'): void {
   if (typeof loader === 'function') return;
-  throw new InvalidArgumentError(`The ${name} of key "${key}" is ${shown(loader)}. It must be a function.`, { key });
+  throw new InvalidArgumentError(`The ${name} of key "${key}" is ${kindOf(loader)}. It must be a function.`, { key });
 }
 
 /** The same for the loader of many keys. */
 export function checkBulkLoader(loader: unknown, method: string): void {
   if (typeof loader === 'function') return;
-  throw new InvalidArgumentError(`The loader of ${method} is ${shown(loader)}. It must be a function.`);
+  throw new InvalidArgumentError(`The loader of ${method} is ${kindOf(loader)}. It must be a function.`);
 }
 
 /** Runs a loader. What it throws passes unchanged; a stream is refused, because it can be read only once. */

@@ -1,4 +1,4 @@
-import { checkList, isOptions, shown } from '../arguments.js';
+import { checkList, isOptions, kindOf, shown } from '../arguments.js';
 import { InvalidArgumentError, InvalidOptionsError } from '../errors.js';
 import { unknownName } from '../nearest.js';
 import { toMs, toMsOrZero, toTimeoutMs, type Duration } from '../time.js';
@@ -153,7 +153,7 @@ export function resolvePolicy(
   if (options === undefined) return base;
   if (!isOptions(options)) {
     throw new InvalidOptionsError(subject, [
-      `they are ${shown(options)}; they must be an object such as { ttl: '5m' }`,
+      `they are ${kindOf(options)}; they must be an object such as { ttl: '5m' }`,
     ]);
   }
   const entry: Partial<Record<keyof Policy, unknown>> = {};
