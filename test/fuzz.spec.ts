@@ -13,6 +13,7 @@ import {
   type Encoding,
 } from '../libs/redis-cache/src/cache/value.js';
 import { InvalidArgumentError, InvalidOptionsError } from '../libs/redis-cache/src/errors.js';
+import type { ConnectionOptions } from '../libs/redis-cache/src/redis/connection-options.js';
 import { optionsFromEnvironment } from '../libs/redis-cache/src/redis-cache.config.js';
 import { validateOptions } from '../libs/redis-cache/src/redis-cache.validation.js';
 import { toMsOrZero } from '../libs/redis-cache/src/time.js';
@@ -258,11 +259,19 @@ describe('values', () => {
 });
 
 describe('what stands in Redis', () => {
+  // A million inputs keep a machine busy; what is asked here is not whether Redis answers in time.
+  const connection = (): ConnectionOptions => ({
+    url: testRedisUrl(),
+    commandTimeout: '30s',
+    controlTimeout: '30s',
+    socketTimeout: '1m',
+  });
+
   it(
     'and is not ours is a miss, which is counted, reported, and repaired by the next load',
     async () => {
       const namespace = uniqueNamespace();
-      const engine = await startEngine({ namespace, l1: false });
+      const engine = await startEngine({ namespace, l1: false, connection: connection() });
       await trusted(engine);
       const { defaultCache: cache } = engine;
       const redis = engine.connection()!.client;
@@ -290,11 +299,7 @@ describe('what stands in Redis', () => {
 
   it('and is huge is a miss like any other', async () => {
     const namespace = uniqueNamespace();
-    const engine = await startEngine({
-      namespace,
-      l1: false,
-      connection: { url: testRedisUrl(), commandTimeout: '10s' },
-    });
+    const engine = await startEngine({ namespace, l1: false, connection: connection() });
     const { defaultCache: cache } = engine;
     const redis = engine.connection()!.client;
     for (const byte of ['R', '{', '\0']) {
