@@ -69,6 +69,7 @@ export class Checker {
 
   /** @param {number} record @param {{ version: number, atMs: number }} commit */
   committed(record, { version, atMs }) {
+    this.tally.writes += 1;
     this.history.add(record, { atMs, process: 'truth', what: `version ${version}` });
   }
 
@@ -170,7 +171,6 @@ export class Checker {
     const old = this.#fleet[record]?.of(version);
     if (old !== undefined && old.sinceMs < beganMs) {
       const ageMs = beganMs - old.sinceMs;
-      tally.staleReads[phase] += 1;
       tally.staleMs[phase].record(microseconds(ageMs));
       if (ageMs > this.maxStalenessMs && phase !== 'split') {
         const says = `${process} read version ${version} of record ${record} by ${way} ${ageMs.toFixed(3)} ms after ${old.cause} below ${old.below} (${phase})`;

@@ -18,7 +18,7 @@ const POLL_MS = 20;
  * @property {import('node:child_process').ChildProcess} child
  * @property {Report | undefined} last
  * @property {boolean} isDoomed whether it was killed on purpose
- * @property {{ least: number, last: number }} heapBytes at the end of each report
+ * @property {number[]} heapBytes at each report
  */
 
 /** The worker processes, and the truth they ask. */
@@ -28,7 +28,8 @@ export class Fleet {
   #born = 0;
   /** Why fills failed, summed up over processes that ended. @type {Record<string, number>} */
   unstored = {};
-  heapGrowthBytes = 0;
+  /** How much the heap of one process grew at most, from its second quarter to its last. */
+  heapGrowthMb = 0;
 
   /**
    * @param {object} options
@@ -66,7 +67,7 @@ export class Fleet {
       child,
       last: undefined,
       isDoomed: false,
-      heapBytes: { least: Infinity, last: 0 },
+      heapBytes: [],
     };
     this.#members[place] = member;
     this.checker.join(member.name, nowMs());
@@ -124,8 +125,9 @@ export class Fleet {
     if (message.type === 'report') {
       member.last = message.report;
       this.checker.report(member.name, message.report);
-      this.#weigh(member, message.report.heapBytes);
+      member.heapBytes.push(message.report.heapBytes);
     } else if (message.type === 'ended') {
+      this.heapGrowthMb = Math.max(this.heapGrowthMb, growth(member.heapBytes) / 2 ** 20);
       for (const [reason, count] of Object.entries(message.unstored)) {
         this.unstored[reason] = (this.unstored[reason] ?? 0) + count;
       }
@@ -137,16 +139,17 @@ export class Fleet {
     }
   }
 
-  /** @param {Member} member @param {number} bytes */
-  #weigh(member, bytes) {
-    member.heapBytes.last = bytes;
-    member.heapBytes.least = Math.min(member.heapBytes.least, bytes);
-  }
-
   /** @param {Member} member @param {number | null} code @param {NodeJS.Signals | null} signal */
   #left(member, code, signal) {
     if (this.#members[member.place] === member) this.#members[member.place] = undefined;
     this.checker.leave(member.name, nowMs());
     if (!member.isDoomed && code !== 0) this.checker.problem(`${member.name} ended with ${code ?? signal}`);
   }
+}
+
+/** From the second quarter of the time to the last: the first fills what is bounded. @param {readonly number[]} bytes */
+function growth(bytes) {
+  const quarter = Math.ceil(bytes.length / 4);
+  const least = (/** @type {number} */ from) => Math.min(...bytes.slice(from, from + quarter));
+  return Math.max(0, least(quarter * 3) - least(quarter));
 }

@@ -8,6 +8,7 @@ import { herd } from './herd.mjs';
 import { silence } from './silence.mjs';
 import { stampede } from './stampede.mjs';
 import { asMarkdown, tableOf } from './table.mjs';
+import { writeToDocs } from './docs-page.mjs';
 import { torture } from './torture.mjs';
 
 /** @typedef {import('./torture.mjs').Topology} Topology */
@@ -26,6 +27,7 @@ const HELP = `npm run torture -- [options]
   --experiment ${Object.keys(experiments).join(', ')}: not a torture but one figure
   --library    folder of the built library (default libs/redis-cache/dist)
   --history    folder for histories of violations (default .data/torture)
+  --docs       writes the table into docs/torture.md
   --quiet      the table only`;
 
 const fromRoot = (/** @type {string} */ path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
@@ -42,6 +44,7 @@ const { values } = parseArgs({
     experiment: { type: 'string' },
     library: { type: 'string', default: fromRoot('libs/redis-cache/dist') },
     history: { type: 'string', default: fromRoot('.data/torture') },
+    docs: { type: 'boolean', default: false },
     quiet: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -57,13 +60,19 @@ function known(what, given, known) {
   return given;
 }
 
+/** @param {string} name @param {string} table */
+function show(name, table) {
+  console.log(`\n${table}`);
+  if (values.docs) writeToDocs(name, table);
+}
+
 if (values.experiment !== undefined) {
   const name = /** @type {keyof typeof experiments} */ (
     known('experiment', values.experiment, Object.keys(experiments))
   );
   const findings = await experiments[name]({ library: values.library, seconds: Number(values.seconds) });
   const rows = findings.map(({ what, measured, wanted, isMet }) => [what, measured, wanted, isMet ? 'yes' : 'NO']);
-  console.log(asMarkdown([[name, 'measured', 'wanted', 'met'], ...rows]));
+  show(name, asMarkdown([[name, 'measured', 'wanted', 'met'], ...rows]));
   process.exit(findings.every(({ isMet }) => isMet) ? 0 : 1);
 }
 
@@ -93,5 +102,5 @@ for (const topology of topologies) {
   for (const { says, history } of result.violations)
     console.log(`  VIOLATION ${says}${history ? `\n    ${history}` : ''}`);
 }
-console.log(`\n${asMarkdown(tableOf(results))}`);
+show('torture', tableOf(results));
 process.exitCode = results.some(({ violationCount }) => violationCount > 0) ? 1 : 0;

@@ -53,7 +53,7 @@ export class Source {
   async #dawdle() {
     const { random } = this;
     // Now and then longer than a lease, and than memory may answer without news.
-    if (random.chance(0.003)) await sleep(random.between(1500, 4000));
+    if (random.chance(0.005)) await sleep(random.between(1500, 4000));
     else if (random.chance(0.7)) await sleep(random.between(0, 15));
   }
 

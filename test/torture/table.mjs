@@ -1,49 +1,56 @@
 // @ts-check
 
 /** @typedef {import('./torture.mjs').TortureResult} TortureResult */
+/** @typedef {import('./phases.mjs').Phase} Phase */
 
-/** The results as the rows of one table, the first of them its head. @param {readonly TortureResult[]} results @returns {string[][]} */
+/** What each row of the table shows of a run. @type {Record<string, (result: TortureResult) => string | number>} */
+const FIGURES = {
+  seed: ({ seed }) => seed,
+  'processes, seconds': ({ processes, lastedMs }) => `${processes}, ${(lastedMs / 1000).toFixed(0)}`,
+  faults: ({ faults }) => faults,
+  reads: ({ tally }) => tally.reads,
+  loads: ({ tally }) => tally.loads,
+  '… while one was under way that would have done': ({ tally }) => tally.needlessLoads,
+  '… without Redis': ({ unstored }) => unstored.unavailable ?? 0,
+  'writes of the truth': ({ tally }) => tally.writes,
+  invalidations: ({ tally }) => tally.invalidations,
+  'fills refused': ({ unstored }) => unstored.refused ?? 0,
+  'old answers while healthy': oldAnswers('healthy'),
+  '… under a fault': oldAnswers('fault'),
+  '… while split': oldAnswers('split'),
+  'time of a read besides loaders, p99, healthy': ({ tally }) => ms(tally.overheadMs.healthy.percentile(99)),
+  '… the longest, whatever happened': ({ tally }) =>
+    ms(Math.max(...Object.values(tally.overheadMs).map(({ count, max }) => (count === 0 ? 0 : max)))),
+  'growth of a heap': ({ heapGrowthMb }) => `${heapGrowthMb.toFixed(0)} MB`,
+  violations: ({ violationCount }) => violationCount,
+};
+
+/** One column per run. @param {readonly TortureResult[]} results */
 export function tableOf(results) {
-  const rows = results.map((result) => {
-    const { tally } = result;
-    const ageOf = (/** @type {'healthy' | 'fault' | 'split'} */ phase) => {
-      const { count, max } = tally.staleMs[phase];
-      return count === 0
-        ? '0'
-        : `${tally.staleReads[phase]}, p99 ${ms(tally.staleMs[phase].percentile(99))}, max ${ms(max)}`;
-    };
-    return {
-      topology: result.topology,
-      seed: String(result.seed),
-      processes: String(result.processes),
-      seconds: (result.lastedMs / 1000).toFixed(0),
-      faults: String(result.faults),
-      reads: String(tally.reads),
-      loads: String(tally.loads),
-      needless: String(tally.needlessLoads),
-      invalidations: String(tally.invalidations),
-      'fills refused': String(result.unstored.refused ?? 0),
-      'loads without Redis': String(result.unstored.unavailable ?? 0),
-      'old reads, healthy': ageOf('healthy'),
-      'under faults': ageOf('fault'),
-      'while split': ageOf('split'),
-      'slowest read besides loaders': ms(
-        Math.max(...Object.values(tally.overheadMs).map(({ max, count }) => (count === 0 ? 0 : max))),
-      ),
-      violations: String(result.violationCount),
-    };
-  });
-  const [first = {}] = rows;
-  return [Object.keys(first), ...rows.map((row) => Object.values(row))];
+  const head = ['', ...results.map(({ topology }) => topology)];
+  const rows = Object.entries(FIGURES).map(([name, figure]) => [
+    name,
+    ...results.map((result) => String(figure(result))),
+  ]);
+  return asMarkdown([head, ...rows]);
 }
 
-/** @param {string[][]} rows */
+/** @param {string[][]} rows the first of them the head */
 export function asMarkdown([head = [], ...body]) {
-  const all = [head, head.map(() => '---'), ...body];
-  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  const cells = [head, ...body];
+  const widths = head.map((_, column) => Math.max(3, ...cells.map((row) => row[column]?.length ?? 0)));
   const line = (/** @type {string[]} */ row) =>
-    `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0, cell === '---' ? '-' : ' ')).join(' | ')} |`;
-  return all.map(line).join('\n');
+    `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
+  const rule = widths.map((width) => '-'.repeat(width));
+  return [line(head), line(rule), ...body.map(line)].join('\n');
+}
+
+/** @param {Phase} phase @returns {(result: TortureResult) => string} */
+function oldAnswers(phase) {
+  return ({ tally }) => {
+    const histogram = tally.staleMs[phase];
+    return histogram.count === 0 ? '0' : `${histogram.count}, oldest ${ms(histogram.max)}`;
+  };
 }
 
 /** @param {number} microseconds */

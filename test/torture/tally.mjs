@@ -11,10 +11,10 @@ export function newTally() {
     /** Loads that began while another of the same record was under way that would have done, in healthy times. */
     needlessLoads: 0,
     mostLoadsAtOnce: { healthy: 0, fault: 0, split: 0 },
+    writes: 0,
     invalidations: 0,
     invalidationMs: createHistogram(),
-    /** Answers that somebody had invalidated by then. */
-    staleReads: { healthy: 0, fault: 0, split: 0 },
+    /** How old answers were that somebody had invalidated. */
     staleMs: perPhase(),
     /** How long reads took beyond the loaders they waited for. */
     overheadMs: perPhase(),

@@ -70,7 +70,7 @@ export async function torture(options) {
     say(`${topology}: ${checker.tally.reads} reads, ${checker.violationCount} violations`);
     return {
       ...{ topology, seed, processes, lastedMs, breakage },
-      ...{ faults: phases.count, tally: checker.tally, unstored: fleet.unstored },
+      ...{ faults: phases.count, tally: checker.tally, unstored: fleet.unstored, heapGrowthMb: fleet.heapGrowthMb },
       ...{ violations: checker.violations, violationCount: checker.violationCount },
     };
   } finally {

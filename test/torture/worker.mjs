@@ -37,9 +37,6 @@ const options = JSON.parse(/** @type {string} */ (process.argv[2]));
 const random = seeded(options.seed);
 const seen = new Observations();
 const source = new Source(seen, random);
-process.on('unhandledRejection', (error) => seen.problem('unhandled rejection', error));
-process.on('uncaughtException', (error) => seen.problem('uncaught exception', error));
-process.on('warning', (warning) => seen.problem('warning', warning));
 let hasEnded = false;
 process.on('disconnect', () => {
   // Once closed, nothing of the cache may keep a process alive.
@@ -48,6 +45,9 @@ process.on('disconnect', () => {
 
 /** @type {import('./caches.mjs').Library} */
 const library = await import(pathToFileURL(join(options.library, 'index.js')).href);
+process.on('unhandledRejection', (error) => seen.problem('unhandled rejection', error));
+process.on('uncaughtException', (error) => seen.problem('uncaught exception', error));
+process.on('warning', (warning) => seen.problem('warning', warning));
 const engine = new library.CacheEngine(options.engine);
 /** @type {Record<string, number>} */
 const unstored = {};
