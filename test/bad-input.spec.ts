@@ -1,10 +1,11 @@
-import { Redis } from 'ioredis';
+import { inspect } from 'node:util';
 import { RedisCacheModule } from 'nestjs-rcache';
 import { presetTtl } from 'nestjs-rcache/config';
 import { CacheService } from '../libs/redis-cache/src/cache/cache.service.js';
 import { CacheHandle, type CacheDefinition, defineCache } from '../libs/redis-cache/src/cache/definition.js';
 import { ENTRY_OPTION_NAMES } from '../libs/redis-cache/src/cache/policy.js';
 import { InvalidArgumentError, InvalidOptionsError, RedisCacheError } from '../libs/redis-cache/src/errors.js';
+import { RedisConnection } from '../libs/redis-cache/src/redis/redis-connection.js';
 import { optionsFromEnvironment } from '../libs/redis-cache/src/redis-cache.config.js';
 import { getCacheToken, getRedisToken } from '../libs/redis-cache/src/redis-cache.injection.js';
 import { ConnectionRules, MemoryRules, MetricsRules, OptionRules } from '../libs/redis-cache/src/redis-cache.rules.js';
@@ -13,7 +14,7 @@ import { endOfDay } from '../libs/redis-cache/src/time.js';
 import { othersThan, VALUES } from './support/bad-values.js';
 import { startEngine } from './support/engines.js';
 import { eventually } from './support/eventually.js';
-import { testRedisUrl, uniqueNamespace } from './support/servers.js';
+import { uniqueNamespace } from './support/servers.js';
 
 /** Bad values of one argument, and what the message has to say. */
 interface Wrong {
@@ -205,7 +206,7 @@ describe('a wrong argument of a method of CacheService', () => {
       const namespace = uniqueNamespace();
       const engine = await startEngine({ namespace });
       await eventually(() => engine.connectionStates().every(({ link }) => link === 'trusted'));
-      const watched = await watchCommands(namespace);
+      const watched = watchCommands(namespace);
       let loads = 0;
       const counted = (argument: unknown): unknown =>
         typeof argument === 'function' ? () => ((loads += 1), argument as () => unknown)() : argument;
@@ -223,7 +224,7 @@ describe('a wrong argument of a method of CacheService', () => {
       }
       expect(found).toEqual([]);
       expect(loads).toBe(0);
-      expect(await watched.commands()).toEqual([]);
+      expect(watched.commands()).toEqual([]);
     },
   );
 
@@ -710,27 +711,18 @@ describe('wrong arguments of endOfDay', () => {
   });
 });
 
-/** What Redis was asked about a namespace since this call, but for what the link asks by itself. */
-async function watchCommands(namespace: string): Promise<{ commands: () => Promise<string[]> }> {
-  const redis = new Redis(testRedisUrl());
-  const monitor = await redis.monitor();
-  const seen: string[] = [];
-  const end = `end of ${namespace}`;
-  let hasEnded = false;
-  monitor.on('monitor', (_time: string, args: string[]) => {
-    if (args[1] === end) hasEnded = true;
-    else if (args.some((argument) => argument.includes(namespace))) seen.push(args.join(' '));
-  });
+/** What Redis is asked about a namespace from now on, but for what the link asks by itself. */
+function watchCommands(namespace: string): { commands: () => string[] } {
+  const spies = [
+    jest.spyOn(RedisConnection.prototype, 'get'),
+    jest.spyOn(RedisConnection.prototype, 'run'),
+    jest.spyOn(RedisConnection.prototype, 'scan'),
+  ];
   return {
-    commands: async () => {
-      try {
-        await redis.echo(end);
-        await eventually(() => hasEnded);
-        return seen;
-      } finally {
-        monitor.disconnect();
-        redis.disconnect();
-      }
+    commands: () => {
+      const asked = spies.flatMap((spy) => spy.mock.calls.map((call) => inspect(call)));
+      for (const spy of spies) spy.mockRestore();
+      return asked.filter((call) => call.includes(namespace));
     },
   };
 }
