@@ -5,7 +5,7 @@ import type { CacheEngine } from '../libs/redis-cache/src/cache/engine.js';
 import { startRedis, type RedisServer } from '../scripts/servers.mjs';
 import { inMemory, startEngine, startFleet, trusted } from './support/engines.js';
 import { eventually } from './support/eventually.js';
-import { holdIdReply } from './support/held-reply.js';
+import { holdReply } from './support/held-reply.js';
 import { uniqueNamespace } from './support/servers.js';
 import { startFaultProxy, type FaultProxy } from './lab/fault-proxy.mjs';
 
@@ -116,7 +116,7 @@ describe('staleness is bounded', () => {
     await inMemory(writer.defaultCache, 'k', 'old', ['t']);
     await inMemory(slow.defaultCache, 'probe', 1);
     // The reply with the entry came, and the one with the id of its tag is on its way.
-    const held = holdIdReply(slow);
+    const held = holdReply(slow, 'get', 't:{u:t}');
     const reading = slow.defaultCache.get('k');
     await eventually(() => held.isHeld());
     await writer.defaultCache.invalidateTags(['t']);

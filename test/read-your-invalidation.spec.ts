@@ -2,7 +2,7 @@ import type { CacheService } from '../libs/redis-cache/src/cache/cache.service.j
 import type { CacheEngine } from '../libs/redis-cache/src/cache/engine.js';
 import { startFleet } from './support/engines.js';
 import { eventually } from './support/eventually.js';
-import { holdIdReply } from './support/held-reply.js';
+import { holdReply } from './support/held-reply.js';
 
 /** Promise 1, from the side of the process that invalidates: what it asks for afterwards never joins an older answer. */
 describe('a process that has invalidated a tag', () => {
@@ -20,7 +20,7 @@ describe('a process that has invalidated a tag', () => {
       });
       await engine.connection()?.ping();
       // The entry comes, then the id of its tag is asked for; that reply is held up on its way to us.
-      const held = holdIdReply(engine);
+      const held = holdReply(engine, 'get', 't:{u:t}');
       const before = read(engine.defaultCache);
       await eventually(() => held.isHeld());
       await engine.defaultCache.invalidateTags(['t']);

@@ -1,26 +1,35 @@
 import type { CacheEngine } from '../../libs/redis-cache/src/cache/engine.js';
 
-/** Holds up the next reply to a question for the id of tag `t` after one for key `k`, once Redis has given it. */
-export function holdIdReply(engine: CacheEngine): { isHeld: () => boolean; release: () => void } {
+/**
+ * Holds up the next reply to a read, or to a script, on its way to an engine once Redis has given it.
+ *
+ * @param command `get`, or the name of a script
+ * @param key what is read, or the first key of the script, without its namespace: `e:{default:k}`, `t:{u:t}`
+ */
+export function holdReply(
+  engine: CacheEngine,
+  command: string,
+  key: string,
+): { isHeld: () => boolean; release: () => void } {
   const connection = engine.connection();
-  const shard = connection?.shardOf('u:t');
-  const nth = connection?.shardOf('default:k') === shard ? 2 : 1;
+  if (connection === undefined) throw new Error('The engine has no Redis.');
+  let isAsked = false;
   let isHeld = false;
-  let count = 0;
   let release = (): void => undefined;
   const gate = new Promise<void>((resolve) => {
     release = resolve;
   });
-  if (shard === undefined) throw new Error('The connection has no server yet.');
-  const execute = shard.execute.bind(shard);
-  shard.execute = async (lane, command, operation) => {
-    const isTheOne = command === 'MGET' && ++count === nth;
-    const reply = await execute(lane, command, operation);
-    if (isTheOne) {
-      isHeld = true;
-      await gate;
-    }
-    return reply;
+  const passed = async <T>(asked: string, redisKey: string, reply: Promise<T>): Promise<T> => {
+    if (isAsked || asked !== command || !redisKey.endsWith(`:${key}`)) return reply;
+    isAsked = true;
+    const answer = await reply;
+    isHeld = true;
+    await gate;
+    return answer;
   };
+  const [get, run] = [connection.get.bind(connection), connection.run.bind(connection)];
+  connection.get = (redisKey) => passed('get', redisKey, get(redisKey));
+  connection.run = (lane, script, keysAndArgs) =>
+    passed(script.name, String(keysAndArgs[0]), run(lane, script, keysAndArgs));
   return { isHeld: () => isHeld, release: () => release() };
 }

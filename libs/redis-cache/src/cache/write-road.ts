@@ -1,4 +1,4 @@
-import { NotInvalidatedError } from '../errors.js';
+import { NotInvalidatedError, RedisUnavailableError } from '../errors.js';
 import type { InvalidationKind, WriteStatus } from '../events.js';
 import type { JournalItem } from '../redis/journal.js';
 import { type CacheCore, isRedisFailure } from './backend.js';
@@ -125,7 +125,7 @@ export class WriteRoad {
               // Redis must not carry it out after we have given up and perhaps deleted the key.
               const notAfterMs = serverClockOf(core.slotKey(key)).nowMs() + redis.controlTimeoutMs * 0.9;
               if (!(await redis.tier.put(core.slotKey(key), stored.toBytes(), stored.lifetimeMs, notAfterMs))) {
-                await redis.tier.invalidate(core.slotKey(key));
+                throw new RedisUnavailableError('put came to Redis when its time was over, and did nothing.');
               }
             },
             forget: redis === undefined ? nothing : invalidation.forget,
