@@ -8,7 +8,7 @@ import { freePort, startRedis, type RedisServer } from '../scripts/servers.mjs';
 import { connected, startEngine, trusted } from './support/engines.js';
 import { eventually } from './support/eventually.js';
 import { uniqueNamespace } from './support/servers.js';
-import { startFaultProxy } from './lab/fault-proxy.mjs';
+import { type FaultProxy, startFaultProxy } from './lab/fault-proxy.mjs';
 
 const COMMAND_TIMEOUT_MS = 100;
 /** Slack for a busy machine: what is asserted is that a call ends by its budget and not by that of ioredis, over a minute. */
@@ -16,13 +16,18 @@ const SLACK_MS = 2000;
 
 let server: RedisServer;
 let namespace: string;
+let proxies: FaultProxy[];
+let admins: Redis[];
 const folders: string[] = [];
 
 beforeEach(async () => {
   server = await startRedis();
   namespace = uniqueNamespace();
+  [proxies, admins] = [[], []];
 });
 afterEach(async () => {
+  for (const admin of admins) admin.disconnect();
+  for (const proxy of proxies) await proxy.stop();
   await server.resume().catch(() => undefined);
   await server.stop();
   for (const folder of folders.splice(0)) await rm(folder, { recursive: true });
@@ -41,6 +46,19 @@ afterAll(() => {
 function start(options: CacheEngineOptions = {}): Promise<CacheEngine> {
   const connection = { url: server.url, commandTimeout: COMMAND_TIMEOUT_MS, controlTimeout: 200 };
   return startEngine({ namespace, connection, startTimeout: 2000, ...options });
+}
+
+async function startProxy(): Promise<FaultProxy> {
+  const proxy = await startFaultProxy({ targetPort: server.port });
+  proxies.push(proxy);
+  return proxy;
+}
+
+/** Somebody who may do anything to the server. */
+function connectAdmin(): Redis {
+  const admin = new Redis(server.url);
+  admins.push(admin.on('error', () => undefined));
+  return admin;
 }
 
 async function elapsedMs(work: () => Promise<unknown>): Promise<number> {
@@ -122,7 +140,7 @@ describe('Redis may die or hang and the application keeps answering', () => {
   });
 
   it('recovers from a connection that went silent while new ones work', async () => {
-    const proxy = await startFaultProxy({ targetPort: server.port });
+    const proxy = await startProxy();
     const engine = await start({ connection: { url: proxy.url, commandTimeout: COMMAND_TIMEOUT_MS } });
     await trusted(engine);
     proxy.apply({ type: 'black-hole' });
@@ -132,7 +150,6 @@ describe('Redis may die or hang and the application keeps answering', () => {
     });
     proxy.heal();
     await trusted(engine);
-    await proxy.stop();
   });
 
   it('does not let callers stampede the source during an outage', async () => {
@@ -162,7 +179,7 @@ describe('an outage never brings old data back', () => {
     'an invalidated pattern': async (engine: CacheEngine) => (await engine.defaultCache.invalidatePattern('k*')).status,
   })) {
     it(`${name} is queued, then gone before Redis is believed again`, async () => {
-      const proxy = await startFaultProxy({ targetPort: server.port });
+      const proxy = await startProxy();
       const engine = await start({
         connection: { url: proxy.url, commandTimeout: COMMAND_TIMEOUT_MS, controlTimeout: 200 },
       });
@@ -186,7 +203,6 @@ describe('an outage never brings old data back', () => {
       await reading;
       expect([...seen]).toEqual(['new']);
       await eventually(async () => (await other.defaultCache.getOrSet('k', () => 'new', { tags: ['t'] })) === 'new');
-      await proxy.stop();
     });
   }
 
@@ -221,7 +237,7 @@ describe('an outage never brings old data back', () => {
     await trusted(engine);
     const other = await start();
     await engine.defaultCache.getOrSet('k', () => 'old');
-    const admin = new Redis(server.url);
+    const admin = connectAdmin();
     await admin.config('SET', 'min-replicas-to-write', '1');
     expect(await engine.defaultCache.delete('k')).toBe('queued');
     expect(await engine.defaultCache.getOrSet('k', () => 'new')).toBe('new');
@@ -229,14 +245,13 @@ describe('an outage never brings old data back', () => {
     await admin.config('SET', 'min-replicas-to-write', '0');
     await eventually(() => engine.connectionStates()[0]?.journaled === 0);
     expect(await other.defaultCache.get('k')).toBeUndefined();
-    admin.disconnect();
   });
 
   it('invalidates although Redis is out of memory', async () => {
     const engine = await start();
     await engine.defaultCache.getOrSet('k', () => 'old', { tags: ['t'] });
     await engine.defaultCache.getOrSet('k2', () => 'old');
-    const admin = new Redis(server.url);
+    const admin = connectAdmin();
     await admin.config('SET', 'maxmemory', '1');
     expect((await engine.defaultCache.resolve('k3', () => 'loaded')).isStored).toBe(false);
     expect(await engine.defaultCache.invalidateTags(['t'])).toBe('applied');
@@ -245,7 +260,6 @@ describe('an outage never brings old data back', () => {
     expect(await engine.defaultCache.invalidateTags(['not there'])).toBe('applied');
     expect(await engine.defaultCache.getOrSet('k', () => 'new', { tags: ['t'] })).toBe('new');
     expect(await engine.defaultCache.getOrSet('k2', () => 'new')).toBe('new');
-    admin.disconnect();
   });
 
   it('repeats the invalidations of the last minute when Redis came back as another server', async () => {
@@ -258,9 +272,8 @@ describe('an outage never brings old data back', () => {
     await connected(engine);
     await engine.defaultCache.getOrSet('key', () => 'old');
     await engine.defaultCache.getOrSet('tagged', () => 'old', { tags: ['t'] });
-    const admin = new Redis(server.url);
+    const admin = connectAdmin();
     await admin.save();
-    admin.disconnect();
     expect(await engine.defaultCache.delete('key')).toBe('applied');
     expect(await engine.defaultCache.invalidateTags(['t'])).toBe('applied');
     await server.kill();

@@ -114,6 +114,17 @@ describe('the journal', () => {
     expect(replayed).toEqual(['recent']);
   });
 
+  it('counts that minute back from when the server fell silent, however long ago that is', async () => {
+    journal.applied(entry('old'), journal.mark());
+    nowMs = 30_000;
+    journal.applied(entry('recent'), journal.mark());
+    const silentSinceMs = 61_000;
+    nowMs = silentSinceMs + 3_600_000;
+    journal.queueRecent(() => true, nowMs - silentSinceMs);
+    await replayAll();
+    expect(replayed).toEqual(['recent']);
+  });
+
   it('repeats nothing for the same server', async () => {
     journal.applied(entry('a'), journal.mark());
     await replayAll();
