@@ -24,7 +24,7 @@ describe('the page of the protocol', () => {
     const rows = Object.keys(PROTOCOLS).flatMap(rowsUnder);
     const astray = rows.filter(({ code }) => {
       const [, name, path] = /^\[`(.+)`\]\(\.\.\/(.+)\)$/.exec(code) ?? [];
-      if (name === undefined || path === undefined) return code !== '_missing_';
+      if (name === undefined || path === undefined) return true;
       return !readFileSync(join(ROOT, path), 'utf8').includes(name);
     });
     expect(astray).toEqual([]);
