@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { Redis } from 'ioredis';
 import type { CacheService } from '../libs/redis-cache/src/cache/cache.service.js';
 import type { CacheEngine } from '../libs/redis-cache/src/cache/engine.js';
-import { startRedis, type RedisServer } from '../scripts/servers.mjs';
-import { inMemory, startEngine, startFleet, trusted } from './support/engines.js';
+import { freePort, startRedis, type RedisServer } from '../scripts/servers.mjs';
+import { gatedLoader, inMemory, startEngine, startFleet, trusted } from './support/engines.js';
 import { eventually } from './support/eventually.js';
 import { holdReply } from './support/held-reply.js';
 import { uniqueNamespace } from './support/servers.js';
@@ -126,6 +126,20 @@ describe('staleness is bounded', () => {
     held.release();
     expect(await reading).toBe('old');
     expect(await slow.defaultCache.getOrSet('k', () => 'new', { tags: ['t'] })).toBe('new');
+  });
+
+  it('nobody joins a load that is older than maxStaleness where nobody tells of changes', async () => {
+    const maxStaleness = 750;
+    const options = { connection: { port: await freePort() }, startTimeout: 50, maxStaleness } as const;
+    const { defaultCache: cache } = await startEngine(options);
+    const old = gatedLoader('old');
+    const startedAtMs = performance.now();
+    const first = cache.getOrSet('k', old.load);
+    // Another process, which reaches Redis, may invalidate the key any time from now on.
+    await eventually(() => performance.now() > startedAtMs + maxStaleness + 50);
+    expect(await cache.getOrSet('k', () => 'new')).toBe('new');
+    old.open();
+    expect(await first).toBe('old');
   });
 
   it('a process that was stopped for longer than maxStaleness believes nothing it remembers', async () => {

@@ -1,6 +1,7 @@
 import type { CacheService } from '../libs/redis-cache/src/cache/cache.service.js';
 import type { CacheEngine } from '../libs/redis-cache/src/cache/engine.js';
-import { startFleet } from './support/engines.js';
+import { freePort } from '../scripts/servers.mjs';
+import { gatedLoader, startEngine, startFleet } from './support/engines.js';
 import { eventually } from './support/eventually.js';
 import { holdReply } from './support/held-reply.js';
 
@@ -29,6 +30,31 @@ describe('a process that has invalidated a tag', () => {
       held.release();
       expect(await before).toBe('old');
       expect(await after).not.toBe('old');
+    });
+  }
+
+  const UNSTORED: Record<string, { isAway?: boolean; skips?: boolean }> = {
+    'while Redis is away': { isAway: true },
+    'that skips': { skips: true },
+  };
+  for (const [name, { isAway = false, skips = false }] of Object.entries(UNSTORED)) {
+    it(`is not answered by a load ${name}, begun before, whose value has that tag`, async () => {
+      const away = { connection: { port: await freePort() }, startTimeout: 50 };
+      const { defaultCache: cache } = isAway ? await startEngine(away) : (await startFleet(1))[0]!;
+      const tags = (): string[] => ['group'];
+      const old = gatedLoader('old');
+      const load = (context: { skip: () => void }): Promise<string> => {
+        if (skips) context.skip();
+        return old.load();
+      };
+      const before = cache.getOrSet('k', load, { tags });
+      await eventually(() => old.runs() === 1);
+      expect(await cache.invalidateTags(['group'])).toBe(isAway ? 'queued' : 'applied');
+      const after = cache.getOrSet('k', () => 'new', { tags });
+      await new Promise(setImmediate);
+      old.open();
+      expect(await before).toBe('old');
+      expect(await after).toBe('new');
     });
   }
 });

@@ -28,6 +28,8 @@ const MAX_MARKERS = 1000;
  */
 export class Flight {
   isCut = false;
+  /** Set by the road when others may join. */
+  startedAtMs = 0;
   /** A stored value that may be answered when the loader is late or fails. */
   stale: Entry | undefined;
   staleReadAtMs = 0;

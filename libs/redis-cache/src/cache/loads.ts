@@ -169,6 +169,15 @@ export class Loads {
     return own;
   }
 
+  /** A function of tags need not expect what is not stored, such as the value of a load that skipped. */
+  #tagsOfUnstored(prepared: Prepared, request: LoadRequest): readonly string[] {
+    try {
+      return this.#valueTags(prepared, request);
+    } catch {
+      return [];
+    }
+  }
+
   /**
    * The ids of tags that only the value could tell. They are read after the load, so an invalidation while it ran must
    * be ruled out: everything up to now must have been announced, and no marker of these tags nor a gap seen since.
@@ -265,7 +274,7 @@ export class Loads {
     request: LoadRequest,
     prepared: Prepared,
     reason: UnstoredReason,
-    valueTags: readonly string[] = [],
+    valueTags: readonly string[] = this.#tagsOfUnstored(prepared, request),
   ): Outcome {
     const { name, stats, backend } = this.core;
     stats.unstored += 1;
@@ -291,7 +300,13 @@ export class Loads {
 
   async #outcomeOf(raw: Buffer, request: LoadRequest, ids: readonly TagId[]): Promise<Outcome | undefined> {
     const known: KnownIds = new Map(ids.map(({ tag, id }) => [tag, id]));
-    const found = await this.reader.judge(request.flight.key, raw, request.policy, known, request.isStrong);
+    let found: Found;
+    try {
+      found = await this.reader.judge(request.flight.key, raw, request.policy, known, request.isStrong);
+    } catch (error) {
+      if (!isUnanswered(error)) throw error;
+      return undefined;
+    }
     return found.state === 'fresh' ? { entry: found.entry, source: 'l2', isStored: true } : undefined;
   }
 }

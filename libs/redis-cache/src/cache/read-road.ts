@@ -193,11 +193,19 @@ export class ReadRoad implements CoherentCache {
   /** A flight whose callers have all given up is ending with an abort: nobody else should get that. */
   #joinable(key: string): Flight | undefined {
     const flight = this.#flights.get(key);
-    return flight?.isAbandoned === true ? undefined : flight;
+    return flight === undefined || flight.isAbandoned || this.#isOutOfTouch(flight) ? undefined : flight;
+  }
+
+  /** Where nobody tells of changes nothing cuts a flight, so what it answers grows older than a copy may be. */
+  #isOutOfTouch(flight: Flight): boolean {
+    const { redis, coherence, clock, maxStalenessMs } = this.core.backend;
+    if (redis === undefined || coherence.isTrusted(this.core.slotKey(flight.key))) return false;
+    return clock.nowMs() >= flight.startedAtMs + maxStalenessMs;
   }
 
   #launch(request: ReadRequest): Flight {
     const flight = new Flight(request.key);
+    flight.startedAtMs = this.core.backend.clock.nowMs();
     if (!request.isStrong) this.#flights.set(request.key, flight);
     void this.#fly(flight, request, this.#flights);
     return flight;

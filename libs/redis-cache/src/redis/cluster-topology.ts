@@ -163,7 +163,7 @@ export class ClusterTopology implements Topology {
     const owners = new Set(this.#owners);
     const oldestAtMs = this.context.clock.nowMs() - GUEST_MS;
     for (const [address, shard] of this.#shards) {
-      if (owners.has(shard) || (this.#pointedAtMs.get(shard) ?? -Infinity) > oldestAtMs) continue;
+      if (owners.has(shard) || (shard.isUp && (this.#pointedAtMs.get(shard) ?? -Infinity) > oldestAtMs)) continue;
       this.#shards.delete(address);
       this.#pointedAtMs.delete(shard);
       shard.close();
