@@ -598,7 +598,7 @@ describe('a wrong environment variable', () => {
   const read = new Set<string>();
   optionsFromEnvironment(new Proxy({}, { get: (_target, name) => void read.add(String(name)) }));
   /** Whatever is said there is right. */
-  const FREE_TEXT = /_(PASSWORD|USERNAME|NAME)$/;
+  const FREE_TEXT = /_(PASSWORD|USERNAME|NAME|KEYS?)$/;
   const secret = 'hunter2';
   const TEXTS = [
     '?',
