@@ -14,6 +14,7 @@ const everyProject = {
   },
   globalSetup: '<rootDir>/test/support/global-setup.mjs',
   globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
+  setupFilesAfterEnv: ['<rootDir>/test/support/retry.ts'],
   modulePathIgnorePatterns: ['/dist/', '<rootDir>/test/consumers/'],
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
 };
