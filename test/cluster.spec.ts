@@ -168,6 +168,25 @@ describe('a primary that is lost', () => {
     });
   }
 
+  it('killed: what it had invalidated and its replica never heard of stays invalidated', async () => {
+    const engine = await start();
+    await trusted(engine);
+    const [lost] = (await lab.primaries()) as [LabNode];
+    const keys = keysOn(lost, engine, KEYS);
+    for (const key of keys) await engine.defaultCache.getOrSet(key, () => 'old');
+    // A replica that has this has what was stored before it.
+    await lost.client.set(`${namespace}:{default:${keys[0]}}`, '');
+    expect(await lost.client.wait(1, SLACK_MS)).toBe(1);
+    lost.proxy.apply({ type: 'black-hole' }, ['replica']);
+    for (const key of keys) expect(await engine.defaultCache.delete(key)).toBe('applied');
+    await lost.kill();
+    // Redis takes its node timeout and an election for this.
+    await eventually(() => !engine.connectionStates()[0]!.isUp);
+    await eventually(() => engine.connectionStates()[0]!.isUp, 20_000);
+    await eventually(() => engine.connectionStates()[0]!.journaled === 0, SLACK_MS);
+    for (const key of keys) expect(await engine.defaultCache.getOrSet(key, () => 'new')).toBe('new');
+  });
+
   it('planned: what was invalidated shortly before the failover stays invalidated', async () => {
     const [one, two] = (await startFleet(2, { namespace, connection: lab.connection })) as [CacheEngine, CacheEngine];
     const [primary] = (await lab.primaries()) as [LabNode];
