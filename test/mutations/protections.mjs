@@ -24,7 +24,7 @@ export const protections = [
   {
     removes: 'the comparison with the entry that was seen',
     file: 'cache/redis-tier.ts',
-    find: "if redis.call('GETRANGE', KEYS[1], 4, 15) ~= string.match(lease, '|[^|]*|(.*)$') then return 0 end\n",
+    find: "if read('GETRANGE', KEYS[1], 4, 15) ~= string.match(lease, '|[^|]*|(.*)$') then return 0 end\n",
     replace: '',
     spec: 'late-loader',
     test: 'any client deletes the entry',
@@ -104,7 +104,7 @@ export const protections = [
   {
     removes: 'the lease of the fleet',
     file: 'cache/redis-tier.ts',
-    find: "if lease and string.match(lease, '|([^|]*)|') == ARGV[3] then return {'held', redis.call('PTTL', KEYS[2])} end",
+    find: "if string.match(lease, '|([^|]*)|') == ARGV[3] then return {'held', leftMs} end",
     replace: '',
     spec: 'stampede',
     test: 'serves 400 callers',

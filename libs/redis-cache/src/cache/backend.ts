@@ -81,6 +81,12 @@ export class CacheCore {
   keyOf(slotKey: string): string {
     return slotKey.slice(this.storedName.length + 1);
   }
+
+  /** Counts and reports what stood where an entry was looked for and is none. */
+  foundCorrupt(key: string): void {
+    this.stats.corrupt += 1;
+    this.backend.events.emit('corrupt', { cache: this.name, key });
+  }
 }
 
 /** Whether an operation failed because of Redis, which a cache survives; anything else is a bug or a bad argument. */

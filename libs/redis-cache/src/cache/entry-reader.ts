@@ -137,10 +137,7 @@ export class EntryReader {
     if (this.core.backend.redis?.journal.covers('entry', slotKey) === true) return none('invalidated', raw, ids);
     if (raw === null) return none('absent', raw, ids);
     const found = await this.judge(key, raw, policy, ids, isStrong);
-    if (found.state === 'none' && found.reason === 'corrupt') {
-      this.core.stats.corrupt += 1;
-      this.core.backend.events.emit('corrupt', { cache: this.core.name, key });
-    }
+    if (found.state === 'none' && found.reason === 'corrupt') this.core.foundCorrupt(key);
     return found;
   }
 

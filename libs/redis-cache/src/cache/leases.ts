@@ -34,8 +34,9 @@ export class Leases {
         const ids = await this.idsFor(lease.slotKey, request.tags, found.ids, idsAreFresh);
         const asked = { token: lease.token, digest: digestOf(ids), leaseMs: LEASE_MS, idsAreFresh };
         const acquired = await redis.tier.acquire(lease.slotKey, found.seenId, asked);
+        if (acquired.answer === 'foreign') this.core.foundCorrupt(this.core.keyOf(lease.slotKey));
         // The running load began with other ids: read ours again, and if they still differ the lease is ours.
-        if (acquired.answer !== 'ids') return { ...acquired, ids };
+        else if (acquired.answer !== 'ids') return { ...acquired, ids };
       }
     } catch (error) {
       if (!isUnanswered(error)) throw error;

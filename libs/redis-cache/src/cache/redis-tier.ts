@@ -3,44 +3,65 @@ import type { JournalItem } from '../redis/journal.js';
 import type { RedisConnection } from '../redis/redis-connection.js';
 import { Script } from '../redis/script.js';
 import type { Shard } from '../redis/shard.js';
-import { randomId } from './envelope.js';
+import { ENTRY_ID_BYTES, randomId } from './envelope.js';
 import type { TagIds } from './tag-table.js';
 
 /** How long a load whose result is not stored tells the fleet not to queue up behind the next one. */
 const PASS_MS = 1000;
+
+/** Lua: what a reading command answers, or nil where another type stands there, which is not ours. */
+const READ = `local function read(...)
+  local reply = redis.pcall(...)
+  if type(reply) ~= 'table' then return reply end
+  if not string.find(reply.err, 'WRONGTYPE', 1, true) then error(reply) end
+  return nil
+end
+`;
 
 /**
  * Asks for the right to load. One script, so that of all processes that saw the same entry one is granted.
  * KEYS entry, lease. ARGV id of the entry seen ('' for none), token, digest of the tag ids the load begins with, lease
  * in ms, '1' when those ids were read from Redis for this call.
  * Reply: {'entry', value} a newer one is there; {'granted'}; {'pass'} load without storing; {'held', remaining ms};
- * {'ids'} the running load began with other ids, read yours again. The lease keeps the id seen for `fill` to compare.
+ * {'ids'} the running load began with other ids, read yours again; {'foreign'} another type stood there and is gone, ask
+ * again. The lease keeps the id seen for `fill` to compare. A lease of another type, or without an end, is not ours.
  */
 const ACQUIRE = new Script(
   'acquire',
   2,
-  `local seen = ARGV[1]
-local stored = redis.call('GETRANGE', KEYS[1], 4, 15)
+  `${READ}local seen = ARGV[1]
+local stored = read('GETRANGE', KEYS[1], 4, 15)
+if stored == nil then
+  redis.call('UNLINK', KEYS[1])
+  return {'foreign'}
+end
 if stored ~= seen then
   if stored ~= '' then return {'entry', redis.call('GET', KEYS[1])} end
   seen = ''
 end
-local lease = redis.call('GET', KEYS[2])
-if lease == 'pass' then return {'pass'} end
-if lease and string.match(lease, '|([^|]*)|') == ARGV[3] then return {'held', redis.call('PTTL', KEYS[2])} end
-if lease and ARGV[5] == '0' then return {'ids'} end
+local lease = read('GET', KEYS[2])
+local leftMs = lease and redis.call('PTTL', KEYS[2]) or -1
+if leftMs >= 0 then
+  if lease == 'pass' then return {'pass'} end
+  if string.match(lease, '|([^|]*)|') == ARGV[3] then return {'held', leftMs} end
+  if ARGV[5] == '0' then return {'ids'} end
+end
 redis.call('SET', KEYS[2], ARGV[2] .. '|' .. ARGV[3] .. '|' .. seen, 'PX', ARGV[4])
 return {'granted'}`,
 );
 
 /**
  * Takes the lease whoever holds it, for a write whose result is to be stored: loads that began before it lose, those that
- * come later wait. KEYS entry, lease. ARGV token, digest, lease in ms.
+ * come later wait. What is of another type goes. KEYS entry, lease. ARGV token, digest, lease in ms.
  */
 const SEIZE = new Script(
   'seize',
   2,
-  `local seen = redis.call('GETRANGE', KEYS[1], 4, 15)
+  `${READ}local seen = read('GETRANGE', KEYS[1], 4, 15)
+if seen == nil then
+  redis.call('UNLINK', KEYS[1])
+  seen = ''
+end
 redis.call('SET', KEYS[2], ARGV[1] .. '|' .. ARGV[2] .. '|' .. seen, 'PX', ARGV[3])
 return 1`,
 );
@@ -52,11 +73,11 @@ return 1`,
 const FILL = new Script(
   'fill',
   2,
-  `local lease = redis.call('GET', KEYS[2])
+  `${READ}local lease = read('GET', KEYS[2])
 local own = ARGV[1] .. '|'
 if not lease or string.sub(lease, 1, #own) ~= own then return 0 end
 redis.call('DEL', KEYS[2])
-if redis.call('GETRANGE', KEYS[1], 4, 15) ~= string.match(lease, '|[^|]*|(.*)$') then return 0 end
+if read('GETRANGE', KEYS[1], 4, 15) ~= string.match(lease, '|[^|]*|(.*)$') then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1`,
 );
@@ -126,10 +147,10 @@ return 1`,
 const EXPIRE = new Script(
   'expire',
   3,
-  `redis.call('DEL', KEYS[2])
-local head = redis.call('GETRANGE', KEYS[1], 0, 3)
+  `${READ}redis.call('DEL', KEYS[2])
+local head = read('GETRANGE', KEYS[1], 0, 3)
 local found = 0
-if string.sub(head, 1, 3) == 'RC1' then
+if head and #head == 4 and string.sub(head, 1, 3) == 'RC1' then
   found = 1
   local flags = string.byte(head, 4)
   if bit.band(flags, 16) == 0 then redis.call('SETRANGE', KEYS[1], 3, string.char(flags + 16)) end
@@ -166,15 +187,15 @@ return 1`,
 );
 
 /**
- * The id of a tag, created when missing, its lifetime renewed below half. One script, or two creators would disagree.
- * KEYS id. ARGV new id, lifetime in ms or 0 for none.
+ * The id of a tag, created when missing, its lifetime renewed below half. What is no id counts as missing: without an
+ * id nothing could be stored. One script, or two creators would disagree. KEYS id. ARGV new id, lifetime in ms or 0 for none.
  */
 const ENSURE_TAG = new Script(
   'ensureTag',
   1,
-  `local id = redis.call('GET', KEYS[1])
+  `${READ}local id = read('GET', KEYS[1])
 local lifetime = tonumber(ARGV[2])
-if id then
+if id and #id == #ARGV[1] then
   if lifetime > 0 and redis.call('PTTL', KEYS[1]) < lifetime / 2 then redis.call('PEXPIRE', KEYS[1], lifetime) end
   return id
 end
@@ -187,7 +208,8 @@ export type Acquired =
   | { answer: 'granted' }
   | { answer: 'pass' }
   | { answer: 'held'; remainingMs: number }
-  | { answer: 'ids' };
+  | { answer: 'ids' }
+  | { answer: 'foreign' };
 
 /**
  * What is stored in Redis (L2): one method per script, keys in, replies out. Every method rejects with
@@ -290,7 +312,8 @@ export class RedisTier implements TagIds {
   }
 
   async read(tag: string): Promise<string | undefined> {
-    return (await this.connection.get(this.keyspace.of('t', tag)))?.toString('latin1');
+    const id = await this.connection.get(this.keyspace.of('t', tag));
+    return id?.length === ENTRY_ID_BYTES ? id.toString('latin1') : undefined;
   }
 
   async ensure(tag: string): Promise<string> {
