@@ -12,7 +12,7 @@ const FOREIGN: Record<string, (redis: Redis, key: string) => Promise<unknown>> =
   'a stream': (redis, key) => redis.xadd(key, '*', 'field', 'x'),
   'an empty text': (redis, key) => redis.set(key, ''),
   'a text': (redis, key) => redis.set(key, 'x'),
-  'the beginning of an entry': (redis, key) => redis.set(key, 'RC1'),
+  'the beginning of an entry': (redis, key) => redis.set(key, 'RC2'),
   'a text as long as an id': (redis, key) => redis.set(key, 'abcdefghijkl'),
   'what aborted loads leave, for ever': (redis, key) => redis.set(key, 'pass'),
   'a megabyte': (redis, key) => redis.set(key, Buffer.alloc(1024 * 1024, 'x')),

@@ -17,7 +17,7 @@ import type { ConnectionOptions } from '../libs/redis-cache/src/redis/connection
 import { optionsFromEnvironment } from '../libs/redis-cache/src/redis-cache.config.js';
 import { validateOptions } from '../libs/redis-cache/src/redis-cache.validation.js';
 import { toMsOrZero } from '../libs/redis-cache/src/time.js';
-import { foreignBlob } from './fuzz/blobs.js';
+import { damage, foreignBlob } from './fuzz/blobs.js';
 import { fingerprintOf } from './fuzz/fingerprint.js';
 import { chunksOf, forEach, report, SEED, TIMEOUT_MS } from './fuzz/inputs.js';
 import { anything, context, key, keyAndLookalike, text } from './fuzz/keys.js';
@@ -293,6 +293,58 @@ describe('what stands in Redis', () => {
         blobs += 1;
       }
       report('foreign entries in Redis', { misses: cache.stats.corrupt, hits: 0 });
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'and was ours until something changed it is a miss, whatever was changed',
+    async () => {
+      const namespace = uniqueNamespace();
+      const engine = await startEngine({ namespace, l1: false, connection: connection() });
+      await trusted(engine);
+      const { defaultCache: cache } = engine;
+      const redis = engine.connection()!.client;
+      const keyOf = (index: number): string => `${namespace}:e:{default:${index}}`;
+      const originals = fc.sample(value, { seed: SEED, numRuns: 200 });
+      const tags = ['a', 'b', 'c'];
+      const store = (each: unknown, index: number): Promise<unknown> =>
+        cache.set(String(index), each, {
+          tags: tags.slice(index % 4),
+          compress: { aboveBytes: 40 },
+          negativeTtl: '1h',
+          ttl: '1h',
+        });
+      await Promise.all(originals.map(store));
+      const entries = await Promise.all(
+        originals.map((_value, index) => redis.getBuffer(keyOf(index)) as Promise<Buffer>),
+      );
+
+      let unchanged = 0;
+      let damaged = 0;
+      for (const chunk of chunksOf(fc.tuple(damage, fc.nat(), fc.nat()))) {
+        const blobs = chunk.map(([change, one, other]) => {
+          const original = entries[one % entries.length]!;
+          const blob = Buffer.from(change(original, entries[other % entries.length]!));
+          // The one bit that Redis may set in place, to expire an entry.
+          if (blob.length > 3) blob[3] = (blob[3]! & ~16) | (original[3]! & 16);
+          return { blob, original };
+        });
+        await redis.mset(...blobs.flatMap(({ blob }, index) => [keyOf(index), blob]));
+        const found = await Promise.all(blobs.map((_blob, index) => cache.lookup(String(index))));
+        for (const [index, { blob, original }] of blobs.entries()) {
+          const isIntact = entries.some((entry) => entry.equals(blob));
+          unchanged += Number(isIntact);
+          damaged += Number(!isIntact);
+          const { isHit, reason } = { reason: '', ...found[index]! };
+          if (isHit === isIntact && (isIntact || reason === 'corrupt')) continue;
+          const what = `${original.toString('hex')} became ${blob.toString('hex')}`;
+          throw new Error(`FUZZ_SEED=${SEED}: ${what}, which is ${isHit ? 'a hit' : reason}`);
+        }
+        expect(cache.stats.corrupt).toBe(damaged);
+      }
+      report('damaged entries in Redis', { unchanged, misses: damaged, hits: 0 });
+      expect(damaged).toBeGreaterThan(unchanged);
     },
     TIMEOUT_MS,
   );

@@ -362,7 +362,7 @@ describe('stored bytes that are not ours', () => {
       Buffer.from('{"name":"a JSON of somebody else, long enough to have a header of ours, or so it may seem"}'),
     ],
     ['an entry of a later version', Buffer.from(`RC9${'\0'.repeat(100)}`, 'latin1')],
-    ['a header without the rest', Buffer.from('RC1\0aaaaaaaaaaaa', 'latin1')],
+    ['a header without the rest', Buffer.from('RC2\0aaaaaaaaaaaa', 'latin1')],
   ])('%s: a miss that is counted, reported and repaired', async (_what, bytes) => {
     const namespace = uniqueNamespace();
     const engine = await startEngine({ namespace });

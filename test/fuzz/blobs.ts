@@ -49,3 +49,60 @@ export const foreignBlob: fc.Arbitrary<Buffer> = fc.oneof(
     .tuple(fc.constantFrom(...WHOLE), fc.nat({ max: 100 }))
     .map(([whole, cut]) => (cut < 50 ? whole : whole.subarray(0, (whole.length * (100 - cut)) / 100))),
 );
+
+/** A change that Redis, a network or an operator may make to stored bytes. */
+export type Damage = (entry: Buffer, other: Buffer) => Buffer;
+
+const place = fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true });
+const byte = fc.integer({ min: 0, max: 255 });
+
+export const damage: fc.Arbitrary<Damage> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc
+      .array(fc.tuple(place, fc.nat({ max: 7 })), { minLength: 1, maxLength: 4 })
+      .map((bits): Damage => (entry) => {
+        const damaged = Buffer.from(entry);
+        for (const [at, bit] of bits) damaged[Math.floor(at * entry.length)]! ^= 1 << bit;
+        return damaged;
+      }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(place, byte, fc.nat({ max: 300 })).map(([at, value, count]): Damage => (entry) => {
+      const from = Math.floor(at * entry.length);
+      return Buffer.from(entry).fill(value, from, Math.min(from + count, entry.length));
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: place.map(
+      (at): Damage =>
+        (entry) =>
+          entry.subarray(0, Math.floor(at * entry.length)),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: place.map(
+      (at): Damage =>
+        (entry) =>
+          entry.subarray(Math.floor(at * entry.length)),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.uint8Array({ maxLength: 20 }).map(
+      (more): Damage =>
+        (entry) =>
+          Buffer.concat([entry, more]),
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: place.map((at): Damage => (entry, other) => {
+      const length = Math.floor(at * entry.length);
+      return Buffer.concat([entry.subarray(0, length), other.subarray(length)]);
+    }),
+  },
+);

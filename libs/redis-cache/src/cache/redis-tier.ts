@@ -150,7 +150,7 @@ const EXPIRE = new Script(
   `${READ}redis.call('DEL', KEYS[2])
 local head = read('GETRANGE', KEYS[1], 0, 3)
 local found = 0
-if head and #head == 4 and string.sub(head, 1, 3) == 'RC1' then
+if head and #head == 4 and string.sub(head, 1, 3) == 'RC2' then
   found = 1
   local flags = string.byte(head, 4)
   if bit.band(flags, 16) == 0 then redis.call('SETRANGE', KEYS[1], 3, string.char(flags + 16)) end
