@@ -1,9 +1,10 @@
 import 'reflect-metadata';
+import { shown } from '../arguments.js';
 import type { EntryOptions } from '../cache/entry-options.js';
 import { DEFAULT_POLICY, ENTRY_OPTION_NAMES, resolvePolicy } from '../cache/policy.js';
 import { isName } from '../redis/name.js';
 import type { Duration } from '../time.js';
-import { checkOptions, type Class } from './decorated-method.js';
+import { checkIsOptions, checkOptions, type Class } from './decorated-method.js';
 
 /** Options for every decorated method of a class; functions of the arguments belong to the methods. */
 export interface CacheDefaultsOptions extends Omit<EntryOptions<never>, 'ttl' | 'tags'> {
@@ -26,9 +27,10 @@ const DEFAULTS = Symbol.for('nestjs-rcache:defaults');
 export function CacheDefaults(options: CacheDefaultsOptions) {
   return (target: Class): void => {
     const subject = `@CacheDefaults on ${target.name}`;
+    checkIsOptions(subject, options);
     const { cache, ...entry } = options;
     const isNamed = cache === undefined || isName(cache);
-    const problem = 'cache must be the name of a cache: 1 to 64 of A-Z a-z 0-9 _ -';
+    const problem = `cache must be the name of a cache, 1 to 64 of A-Z a-z 0-9 _ -; it is ${shown(cache)}`;
     checkOptions(subject, options, ['cache', ...ENTRY_OPTION_NAMES], isNamed ? [] : [problem]);
     resolvePolicy(DEFAULT_POLICY, entry, Infinity, subject);
     Reflect.defineMetadata(DEFAULTS, { ...classDefaults(target), ...options }, target);

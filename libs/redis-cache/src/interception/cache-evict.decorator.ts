@@ -1,9 +1,11 @@
-import { inspect } from 'node:util';
+import { checkList, shown } from '../arguments.js';
 import type { CacheService } from '../cache/cache.service.js';
 import type { AnyCacheDefinition } from '../cache/definition.js';
-import type { Key } from '../cache/key.js';
+import { encodeKey, encodeTag, type Key } from '../cache/key.js';
+import { encodeGlob } from '../cache/pattern.js';
+import { RedisCacheError } from '../errors.js';
 import { classDefaults } from './cache-defaults.decorator.js';
-import { checkOptions, intercept, notFunctions } from './decorated-method.js';
+import { cacheProblems, checkIsOptions, checkOptions, intercept, notFunctions, optionsOf } from './decorated-method.js';
 import { invalidateEach } from './invalidate-each.js';
 import { cacheNamed } from './method-entry.js';
 import type { FittingDecorator, Known } from './method-fit.js';
@@ -83,9 +85,10 @@ export function CacheEvict<Options extends CacheEvictOptions>(
   options: Known<Options, EvictInDefinition, EvictByKey>,
 ): FittingDecorator<Options, Selector>;
 export function CacheEvict(given: AnyCacheDefinition | CacheEvictOptions): FittingDecorator<object> {
-  const options = ('name' in given ? { cache: given } : given) as Erased;
+  const options = optionsOf<Erased>(given as Erased);
   return (target, name, descriptor) => {
     intercept('@CacheEvict', target, name, descriptor, (method) => {
+      checkIsOptions(method.subject, options);
       checkOptions(method.subject, options, NAMES, problemsOf(options));
       return {
         usesClassName: false,
@@ -97,10 +100,19 @@ export function CacheEvict(given: AnyCacheDefinition | CacheEvictOptions): Fitti
           return async (run, args) => {
             if (options.condition?.(...args) === false) return run();
             // Made of the arguments as they came, before the method can fail because of them or change them.
-            const selected = selectByArgs(options, args);
-            if (options.when === 'before') await evict(cache, selected, options);
+            const selected = checkSelection(selectByArgs(options, args));
+            if (options.when === 'before') {
+              await evict(cache, selected, options);
+              return run();
+            }
             const result = await run();
-            if (options.when !== 'before') await evict(cache, addByResult(selected, options, result, args), options);
+            let all = selected;
+            try {
+              all = addByResult(selected, options, result, args);
+            } finally {
+              // The method has succeeded: what is known to have changed goes, even if the rest cannot be told.
+              await evict(cache, all, options);
+            }
             return result;
           };
         },
@@ -120,13 +132,23 @@ function selectByArgs(options: Erased, args: unknown[]): Selection {
   const own = typeof cache === 'object' && (map !== undefined || !hasSelector(options)) ? [cache] : [];
   return {
     keys: [
-      ...own.map((definition) => definition.key(...(map?.(...args) ?? args))),
+      ...own.map((definition) =>
+        definition.key(...(map === undefined ? args : checkList(map(...args), 'what args returns', 'arguments'))),
+      ),
       ...(key === undefined ? [] : [key(...args)]),
-      ...(keys?.(...args) ?? []),
+      ...(keys === undefined ? [] : checkList(keys(...args), 'what keys returns', 'keys')),
     ],
-    tags: typeof tags === 'function' ? tags(...args) : (tags ?? []),
+    tags: typeof tags === 'function' ? checkList(tags(...args), 'what tags returns', 'strings') : (tags ?? []),
     pattern: typeof pattern === 'function' ? pattern(...args) : pattern,
   };
+}
+
+/** @throws InvalidArgumentError while nothing has happened yet. */
+function checkSelection(selection: Selection): Selection {
+  for (const key of selection.keys) encodeKey(key);
+  for (const tag of selection.tags) encodeTag(tag);
+  if (selection.pattern !== undefined) encodeGlob(selection.pattern);
+  return selection;
 }
 
 function hasSelector(options: Erased): boolean {
@@ -136,8 +158,14 @@ function hasSelector(options: Erased): boolean {
 function addByResult(selected: Selection, { keysOf, tagsOf }: Erased, result: unknown, args: unknown[]): Selection {
   return {
     ...selected,
-    keys: [...selected.keys, ...(keysOf?.(result, ...args) ?? [])],
-    tags: [...selected.tags, ...(tagsOf?.(result, ...args) ?? [])],
+    keys: [
+      ...selected.keys,
+      ...(keysOf === undefined ? [] : checkList(keysOf(result, ...args), 'what keysOf returns', 'keys')),
+    ],
+    tags: [
+      ...selected.tags,
+      ...(tagsOf === undefined ? [] : checkList(tagsOf(result, ...args), 'what tagsOf returns', 'strings')),
+    ],
   };
 }
 
@@ -145,14 +173,21 @@ async function evict(cache: CacheService, { keys, tags, pattern }: Selection, op
   const invalidate = { strict: options.strict === true };
   await Promise.all([
     options.all === true ? cache.clear(invalidate) : undefined,
-    cache.deleteMany(keys, invalidate),
+    // One by one: a bad key must not keep the others.
+    ...keys.map((key) => cache.delete(key, invalidate)),
     invalidateEach(cache, tags, invalidate),
     pattern === undefined ? undefined : cache.invalidatePattern(pattern, invalidate),
   ]);
 }
 
 function problemsOf(options: Erased): string[] {
-  const problems = notFunctions(options, ['args', 'key', 'keys', 'keysOf', 'tagsOf', 'condition']);
+  const problems = [
+    ...notFunctions(options, ['args', 'key', 'keys', 'keysOf', 'tagsOf', 'condition']),
+    ...cacheProblems(options.cache),
+    ...notFlags(options, ['all', 'strict']),
+    ...literalProblems(options.tags, (tags) => checkList(tags, 'tags', 'strings').map((tag) => encodeTag(tag))),
+    ...literalProblems(options.pattern, encodeGlob),
+  ];
   const isDefined = typeof options.cache === 'object';
   if (!isDefined && options.args !== undefined) {
     problems.push('args are those of a definition; give one as cache, or name the key with `key`');
@@ -163,10 +198,31 @@ function problemsOf(options: Erased): string[] {
     );
   }
   if (options.when !== undefined && !['after', 'before'].includes(options.when)) {
-    problems.push(`when is ${inspect(options.when)}; allowed are after, before`);
+    problems.push(`when is ${shown(options.when)}; allowed are after, before`);
   }
   if (options.when === 'before' && (options.keysOf ?? options.tagsOf) !== undefined) {
     problems.push('keysOf and tagsOf need the result, which there is not when `before`; use keys and tags, or `after`');
   }
   return problems;
+}
+
+function notFlags(options: Erased, names: readonly ('all' | 'strict')[]): string[] {
+  return names.flatMap((name) => {
+    const given: unknown = options[name];
+    return given === undefined || typeof given === 'boolean'
+      ? []
+      : [`${name} is ${shown(given)}; it must be true or false`];
+  });
+}
+
+/** What is wrong with an option that is no function. */
+function literalProblems<T>(given: T, check: (literal: Exclude<T, undefined | Call<unknown>>) => unknown): string[] {
+  if (given === undefined || typeof given === 'function') return [];
+  try {
+    check(given as Exclude<T, undefined | Call<unknown>>);
+    return [];
+  } catch (error) {
+    if (error instanceof RedisCacheError) return [error.message];
+    throw error;
+  }
 }

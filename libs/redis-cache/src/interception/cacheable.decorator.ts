@@ -2,7 +2,7 @@ import type { AnyCacheDefinition } from '../cache/definition.js';
 import type { LoadContext } from '../cache/entry-options.js';
 import { encodeKey, type Key, type KeyPart } from '../cache/key.js';
 import { InvalidArgumentError } from '../errors.js';
-import { type Bind, intercept } from './decorated-method.js';
+import { type Bind, intercept, optionsOf } from './decorated-method.js';
 import { checkEntryOptions, type EntryOfMethodOptions, MethodEntry } from './method-entry.js';
 import type { FittingDecorator, InDefinition, Known, MethodTtl, StaticEntryOptions } from './method-fit.js';
 import { isWithoutCache } from './without-cache.js';
@@ -59,7 +59,7 @@ export function Cacheable<Options extends CacheableOptions = object>(
   options?: Known<Options, CacheableInDefinition, CacheableByKey>,
 ): FittingDecorator<Options>;
 export function Cacheable(given: AnyCacheDefinition | CacheableOptions = {}): FittingDecorator<object> {
-  const options = ('name' in given ? { cache: given } : given) as Erased;
+  const options = optionsOf<Erased>(given as Erased);
   return (target, name, descriptor) => {
     intercept('@Cacheable', target, name, descriptor, (method) => {
       checkEntryOptions(method.subject, options, ['condition', 'unless', 'bypass', 'consistency']);

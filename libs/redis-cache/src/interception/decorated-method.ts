@@ -1,10 +1,11 @@
 import 'reflect-metadata';
-import { inspect } from 'node:util';
 import { Inject } from '@nestjs/common';
-import { kindOf } from '../arguments.js';
+import { isOptions, kindOf, shown } from '../arguments.js';
+import { type AnyCacheDefinition, isDefinition } from '../cache/definition.js';
 import type { CacheEngine } from '../cache/engine.js';
 import { InvalidOptionsError } from '../errors.js';
 import { unknownName } from '../nearest.js';
+import { isName } from '../redis/name.js';
 import { CACHE_ENGINE } from '../tokens.js';
 
 export type Method = (this: unknown, ...args: unknown[]) => unknown;
@@ -89,6 +90,25 @@ export function attachCache<T extends object>(instance: T, engine: CacheEngine):
   return Object.assign(instance, { [ENGINE_PROPERTY]: engine });
 }
 
+/** What a decorator was given, which may be a definition, as options. */
+export function optionsOf<Options extends object>(given: AnyCacheDefinition | Options): Options {
+  return (isDefinition(given) ? { cache: given } : given) as Options;
+}
+
+/** @throws InvalidOptionsError for anything that has no fields of options */
+export function checkIsOptions(subject: string, options: object): void {
+  if (isOptions(options)) return;
+  throw new InvalidOptionsError(subject, [
+    `it was given ${shown(options)}; it must be an object of options, or a definition`,
+  ]);
+}
+
+/** What is wrong with the option `cache`. */
+export function cacheProblems(cache: unknown): string[] {
+  if (cache === undefined || isName(cache) || isDefinition(cache)) return [];
+  return [`cache is ${shown(cache)}; it must be a definition, or the name of a cache: 1 to 64 of A-Z a-z 0-9 _ -`];
+}
+
 /** @throws InvalidOptionsError naming the unknown options, and whatever else was found */
 export function checkOptions(subject: string, options: object, allowed: readonly string[], more: string[] = []): void {
   const problems = Object.keys(options)
@@ -104,7 +124,7 @@ export function notFunctions(options: object, names: readonly string[]): string[
     const given = (options as Record<string, unknown>)[name];
     return given === undefined || typeof given === 'function'
       ? []
-      : [`${name} is ${inspect(given, { depth: 0 })}; it must be a function`];
+      : [`${name} is ${shown(given)}; it must be a function`];
   });
 }
 

@@ -1,8 +1,10 @@
+import { checkList, shown } from '../arguments.js';
 import type { CacheService } from '../cache/cache.service.js';
 import { type AnyCacheDefinition, defineCache } from '../cache/definition.js';
 import type { CacheEngine } from '../cache/engine.js';
 import type { CallOptions, InvalidateOptions } from '../cache/entry-options.js';
 import { encodeKey, type KeyPart } from '../cache/key.js';
+import { InvalidArgumentError } from '../errors.js';
 import {
   entryOptions,
   type ErasedFinder,
@@ -39,18 +41,21 @@ export class EntityCache {
   /**
    * Drops one entity and all lists, when it was changed by something else than this repository.
    *
-   * @throws NotInvalidatedError with `strict` when Redis could not do it now
+   * @throws InvalidArgumentError for an id that is none; NotInvalidatedError with `strict` when Redis could not do it now
    */
   async invalidate(id: KeyPart, options?: InvalidateOptions): Promise<void> {
-    await invalidateEach(this.cache, [this.#idTag(id), this.#listsTag], options);
+    await invalidateEach(this.cache, [this.#idTag(checkId(id)), this.#listsTag], options);
   }
 
   /** Answers a finder; `load` asks the repository. */
   async find(method: string, finder: ErasedFinder, args: unknown[], load: () => Promise<unknown>): Promise<unknown> {
     if (!this.engine.isEnabled || isWithoutCache()) return load();
-    const key = [method, ...(finder.key?.(...args) ?? (args as KeyPart[]))];
+    const parts =
+      finder.key === undefined ? (args as KeyPart[]) : checkList(finder.key(...args), 'what key returns', 'parts');
+    const key = [method, ...parts];
     const own = method === 'findById' ? this.#idTag(args[0] as KeyPart) : this.#listsTag;
-    const tags = [...new Set([own, ...(finder.tags?.(...args) ?? [])])];
+    const more = finder.tags === undefined ? [] : checkList(finder.tags(...args), 'what tags returns', 'strings');
+    const tags = [...new Set([own, ...more])];
     const options: CallOptions = { ...(finderOptions(finder) as CallOptions), tags };
     const stored = await this.cache.getOrSet(key, async () => this.#serialise(await load(), finder), options);
     return this.#deserialise(stored, finder);
@@ -58,18 +63,43 @@ export class EntityCache {
 
   /** Invalidates what a write that has succeeded may have changed. */
   async written(method: string, write: ErasedWrite, args: unknown[], result: unknown): Promise<void> {
-    // A method we know only by name may change anything, unless it says what.
-    const ids = write.ids?.(result, ...args) ?? (isConventionalWrite(method) ? this.#idsIn(result, args[0]) : []);
-    const entities = write.entities?.(result, ...args) ?? this.#entitiesIn(method, result, args[0]);
-    const tags = entities.flatMap((entity) => this.strategy.tags?.(entity as never) ?? []);
+    const { ids, tags } = await this.#changed(method, write, args, result);
     await Promise.all([
+      // A method we know only by name may change anything, unless it says what.
       ids.length === 0 ? this.cache.clear() : undefined,
-      invalidateEach(this.cache, [...ids.map((id) => this.#idTag(id)), this.#listsTag, ...tags]),
+      invalidateEach(this.cache, [...ids, this.#listsTag, ...tags]),
     ]);
   }
 
   get #listsTag(): string {
     return `${this.strategy.name}:lists`;
+  }
+
+  /** The tags of the ids and of the entities that a write has changed. */
+  async #changed(method: string, write: ErasedWrite, args: unknown[], result: unknown) {
+    try {
+      const ids = this.#idsOf(method, write, args, result).map((id) => this.#idTag(id));
+      return { ids, tags: this.#entitiesOf(method, write, args, result).flatMap((entity) => this.#tagsOf(entity)) };
+    } catch (error) {
+      // The write has happened, and what it changed is not known.
+      await this.cache.clear();
+      throw error;
+    }
+  }
+
+  #idsOf(method: string, write: ErasedWrite, args: unknown[], result: unknown): readonly KeyPart[] {
+    if (write.ids !== undefined) return checkList(write.ids(result, ...args), 'what ids returns', 'ids').map(checkId);
+    return isConventionalWrite(method) ? this.#idsIn(result, args[0]) : [];
+  }
+
+  #entitiesOf(method: string, write: ErasedWrite, args: unknown[], result: unknown): readonly unknown[] {
+    if (write.entities === undefined) return this.#entitiesIn(method, result, args[0]);
+    return checkList(write.entities(result, ...args), 'what entities returns', 'entities');
+  }
+
+  #tagsOf(entity: unknown): readonly string[] {
+    const { tags } = this.strategy;
+    return tags === undefined ? [] : checkList(tags(entity as never), 'what tags returns', 'strings');
   }
 
   /** The same for 7 and '7': an id that came from a URL names the row whose id is a number. */
@@ -116,6 +146,12 @@ export class EntityCache {
     if ('many' in stored) return stored.many.map((entity) => deserialise(entity as never));
     return finder.deserialise === undefined ? stored.other : finder.deserialise(stored.other);
   }
+}
+
+/** @throws InvalidArgumentError for what no entity has as its id: nothing would be invalidated. */
+function checkId(id: KeyPart): KeyPart {
+  if (id !== undefined && id !== null && id !== '' && !Number.isNaN(id)) return id;
+  throw new InvalidArgumentError(`id is ${shown(id)}. It must be the id of an entity.`);
 }
 
 function isId(value: unknown): value is string | number | bigint {

@@ -1,9 +1,10 @@
-import { inspect } from 'node:util';
+import { isOptions, shown } from '../arguments.js';
 import type { EntryOptions } from '../cache/entry-options.js';
 import type { KeyPart } from '../cache/key.js';
 import { DEFAULT_POLICY, ENTRY_OPTION_NAMES, resolvePolicy } from '../cache/policy.js';
 import { InvalidOptionsError } from '../errors.js';
 import { unknownName } from '../nearest.js';
+import { isName } from '../redis/name.js';
 import type { Duration } from '../time.js';
 import type { AsyncMethod } from './method-fit.js';
 
@@ -124,7 +125,25 @@ export interface Roles {
 
 /** @throws InvalidOptionsError naming every wrong option and every method that the repository does not have */
 export function rolesOf(repository: object, strategy: ErasedStrategy): Roles {
+  if (!isOptions(strategy)) {
+    throw new InvalidOptionsError('cachedRepository', [
+      `strategy is ${shown(strategy)}; it must be an object { name }`,
+    ]);
+  }
   const { finders = {}, writes = {} } = strategy;
+  const subject = isName(strategy.name) ? `cachedRepository "${strategy.name}"` : 'cachedRepository';
+  const notObjects = Object.entries({
+    repository,
+    finders,
+    writes,
+    ...nested('finders', finders),
+    ...nested('writes', writes),
+  })
+    .filter(([path, value]) =>
+      path === 'repository' ? typeof value !== 'object' || value === null : !isOptions(value),
+    )
+    .map(([path, value]) => `${path} is ${shown(value)}; it must be an object`);
+  if (notObjects.length > 0) throw new InvalidOptionsError(subject, notObjects);
   const methods = methodNames(repository);
   const problems: string[] = [];
   for (const name of [...Object.keys(finders), ...Object.keys(writes)]) {
@@ -147,7 +166,7 @@ export function rolesOf(repository: object, strategy: ErasedStrategy): Roles {
     problems.push(...unknown.map((option) => `writes.${name}: ${unknownName(option, WRITE_NAMES)}`));
   }
   problems.push(...functionProblems('strategy', strategy, ['idOf', 'tags', 'serialise', 'deserialise']));
-  if (problems.length > 0) throw new InvalidOptionsError(`cachedRepository "${strategy.name}"`, problems);
+  if (problems.length > 0) throw new InvalidOptionsError(subject, problems);
   const present = (names: readonly string[]) =>
     names.filter((name) => methods.includes(name)).map((name) => [name, {}] as const);
   return {
@@ -172,7 +191,7 @@ export function finderOptions(finder: ErasedFinder): EntryOptions<never> {
 function functionProblems(subject: string, options: object, names: readonly string[]): string[] {
   return Object.entries(options)
     .filter(([name, value]) => names.includes(name) && value !== undefined && typeof value !== 'function')
-    .map(([name, value]) => `${subject}: ${name} is ${inspect(value, { depth: 0 })}; it must be a function`);
+    .map(([name, value]) => `${subject}: ${name} is ${shown(value)}; it must be a function`);
 }
 
 function entryProblems(subject: string, options: EntryOptions<never>): string[] {
@@ -186,6 +205,11 @@ function entryProblems(subject: string, options: EntryOptions<never>): string[] 
     if (!(error instanceof InvalidOptionsError)) throw error;
     return error.problems.map((problem) => `${subject}: ${problem}`);
   }
+}
+
+function nested(path: string, options: unknown): Record<string, unknown> {
+  if (!isOptions(options)) return {};
+  return Object.fromEntries(Object.entries(options).map(([name, value]) => [`${path}.${name}`, value as unknown]));
 }
 
 function methodNames(repository: object): string[] {

@@ -1,3 +1,4 @@
+import { checkList } from '../arguments.js';
 import type { CacheService } from '../cache/cache.service.js';
 import { type AnyCacheDefinition, defineCache, type DefinedCache } from '../cache/definition.js';
 import type { CacheEngine } from '../cache/engine.js';
@@ -7,7 +8,14 @@ import { DEFAULT_POLICY, ENTRY_OPTION_NAMES, resolvePolicy } from '../cache/poli
 import { InvalidOptionsError } from '../errors.js';
 import type { Duration } from '../time.js';
 import { classDefaults } from './cache-defaults.decorator.js';
-import { checkOptions, type Class, type DecoratedMethod, notFunctions } from './decorated-method.js';
+import {
+  cacheProblems,
+  checkIsOptions,
+  checkOptions,
+  type Class,
+  type DecoratedMethod,
+  notFunctions,
+} from './decorated-method.js';
 
 /** The options that say where a method's entries are and how they are stored, their argument types forgotten. */
 export interface EntryOfMethodOptions {
@@ -28,9 +36,10 @@ const DEFINED_NAMES = ['key', 'keyOf', 'tags', 'tagsOf'];
  * @throws InvalidOptionsError naming every option that is wrong or unknown, or that fights with another
  */
 export function checkEntryOptions(subject: string, options: EntryOfMethodOptions, own: readonly string[]): void {
+  checkIsOptions(subject, options);
   const functions = [...PLACE_NAMES, ...own].filter((name) => name !== 'cache' && name !== 'consistency');
   const allowed = [...PLACE_NAMES, ...own, ...ENTRY_OPTION_NAMES];
-  const problems = notFunctions(options, functions);
+  const problems = [...notFunctions(options, functions), ...cacheProblems(options.cache)];
   const names = Object.keys(options);
   if (typeof options.cache === 'object') {
     const doubled = names.filter((name) => DEFINED_NAMES.includes(name));
@@ -93,7 +102,7 @@ export class MethodEntry {
       // A getter, because an answer from memory does not look at the tags.
       Object.defineProperty(options, 'tags', {
         enumerable: true,
-        get: () => tags(...this.#definitionArgs(args, value)),
+        get: () => checkList(tags(...this.#definitionArgs(args, value)), 'what tags returns', 'strings'),
       });
     }
     return options;
@@ -102,11 +111,15 @@ export class MethodEntry {
   /** Tags that only the value tells. */
   tagsOf(args: readonly unknown[], value: unknown): readonly string[] {
     const tagsOf = this.#definition?.tagsOf ?? this.#options.tagsOf;
-    return tagsOf === undefined ? [] : [...new Set(tagsOf(value, ...this.#definitionArgs(args, value)))];
+    if (tagsOf === undefined) return [];
+    const tags = tagsOf(value, ...this.#definitionArgs(args, value));
+    return [...new Set(checkList(tags, 'what tagsOf returns', 'strings'))];
   }
 
   #definitionArgs(args: readonly unknown[], value: unknown): readonly unknown[] {
-    return this.#options.argsOf?.(value, ...args) ?? this.#options.args?.(...args) ?? args;
+    const { argsOf, args: map } = this.#options;
+    if (argsOf !== undefined) return checkList(argsOf(value, ...args), 'what argsOf returns', 'arguments');
+    return map === undefined ? args : checkList(map(...args), 'what args returns', 'arguments');
   }
 }
 
