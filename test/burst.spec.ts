@@ -9,4 +9,4 @@ it('stores a batch of thousands without tripping over its own deadlines', async 
   expect(engine.connectionStates()[0]?.breaker).toBe('closed');
   // On a machine with too much to do a few leases run out before their turn: those values are answered and not stored.
   expect(stored.filter((value) => value !== undefined).length).toBeGreaterThan(keys.length / 2);
-}, 20_000);
+}, 60_000);

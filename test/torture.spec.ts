@@ -72,7 +72,7 @@ describe('the torture', () => {
         '--break',
         'own-memory',
         '--seconds',
-        '8',
+        '15',
         '--writes',
         '0.01',
         '--faults',
