@@ -50,7 +50,7 @@ export async function startSessions<Data extends object>(
   const destroyed = new DestroyedSessions(connection, systemClock, events);
   open.push(connection);
   const keyspace = new Keyspace(namespace);
-  const backend = { connection, keyspace, events, destroyed };
+  const backend = { connection, keyspace, events, destroyed, clock: systemClock };
   const sessions = new SessionService<Data>(backend, { ...sessionKeys, ...options });
   if (!(await connection.start(10_000)) && mustBeUp) throw new Error('Redis was not reached.');
   return { sessions, events, connection, destroyed, keyspace };

@@ -56,6 +56,19 @@ export {
 } from './http/http-cache.interceptor.js';
 export type { HttpRequest } from './http/http-message.js';
 
+export { CsrfGuard } from './session/csrf.guard.js';
+export { redisSessionStore, type SessionStoreMethods } from './session/redis-session-store.js';
+export { RequestSession, type SessionRequest } from './session/request-session.js';
+export { Session, type SessionInfo } from './session/session.js';
+export type { CookieOptions } from './session/session-cookie.js';
+export type { SessionData } from './session/session-data.js';
+export { CurrentSession, CurrentUserId, Public, RotateSession } from './session/session.decorator.js';
+export { SessionGuard } from './session/session.guard.js';
+export { SessionInterceptor } from './session/session.interceptor.js';
+export type { SessionOptions } from './session/session-options.js';
+export { SessionService } from './session/session.service.js';
+export type { CreateSessionOptions, RotateSessionOptions, SaveResult, SessionChange } from './session/session-calls.js';
+
 export { MetricsService } from './ops/metrics.service.js';
 export type { MetricsOptions, PrometheusRegistry } from './ops/metrics-options.js';
 export type { CacheSnapshot, LatencySnapshot, MetricsSnapshot } from './ops/metrics-snapshot.js';
@@ -75,6 +88,8 @@ export {
   EventChannel,
   type InvalidationKind,
   type MissReason,
+  type SessionOperation,
+  type SessionResult,
   type UnstoredReason,
   type WriteStatus,
 } from './events.js';
@@ -91,6 +106,7 @@ export {
   type RedisCacheErrorCode,
   RedisRefusedError,
   RedisUnavailableError,
+  SessionConflictError,
   UncacheableValueError,
 } from './errors.js';
 export { type Clock, type Duration, type DurationText, endOfDay, systemClock } from './time.js';

@@ -159,7 +159,7 @@ describe('.env.example', () => {
     };
     optionsFromEnvironment(new Proxy({}, { get }));
     const example = readFileSync(resolve(__dirname, '../../../.env.example'), 'utf8');
-    const documented = [...example.matchAll(/^((?:REDIS|CACHE)_[A-Z_]+)=/gm)].map(([, name]) => name);
+    const documented = [...example.matchAll(/^((?:REDIS|CACHE|SESSION)_[A-Z_]+)=/gm)].map(([, name]) => name);
     // Stands for any cache.
     expect(documented.filter((name) => name !== 'CACHE_TTL_USERS').sort()).toEqual([...read].sort());
   });

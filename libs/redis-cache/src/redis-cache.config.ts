@@ -6,6 +6,7 @@ import { EnvironmentReader } from './redis-cache.environment.js';
 import { MIN_STALENESS_MS, type RedisCacheModuleOptions } from './redis-cache.options.js';
 import type { ConnectionOptions, RedisNode } from './redis/connection-options.js';
 import { isName } from './redis/name.js';
+import type { SessionOptions } from './session/session-options.js';
 import type { DurationText } from './time.js';
 
 /** Lifetimes that environments agree on by name: `CACHE_TTL_MEDIUM=10m` changes what `medium` means. */
@@ -79,6 +80,7 @@ export function optionsFromEnvironment(
     ...(defaultTtl === undefined ? {} : { defaults: { ttl: defaultTtl } }),
     caches: Object.fromEntries(caches),
     connection: connectionFrom(read),
+    session: sessionFrom(read),
   };
   refuse(read.problems);
   return options;
@@ -86,6 +88,25 @@ export function optionsFromEnvironment(
 
 function refuse(problems: readonly string[]): void {
   if (problems.length > 0) throw new InvalidOptionsError('Environment variables', problems);
+}
+
+/** Sessions are there where their keys are. */
+function sessionFrom(read: EnvironmentReader): SessionOptions | undefined {
+  const keys = read.text('SESSION_KEYS');
+  const indexKey = read.text('SESSION_INDEX_KEY');
+  const cookie = { name: read.text('SESSION_COOKIE_NAME'), secure: read.flag('SESSION_COOKIE_SECURE') };
+  const timeouts = {
+    idleTimeout: read.duration('SESSION_IDLE_TIMEOUT'),
+    absoluteTimeout: read.duration('SESSION_ABSOLUTE_TIMEOUT'),
+  };
+  if (keys === undefined && indexKey === undefined) return undefined;
+  if (keys === undefined || indexKey === undefined) {
+    const [missing, given] =
+      keys === undefined ? ['SESSION_KEYS', 'SESSION_INDEX_KEY'] : ['SESSION_INDEX_KEY', 'SESSION_KEYS'];
+    read.problems.push(`${missing} is not set, and ${given} is. Set both, or none for no sessions.`);
+    return undefined;
+  }
+  return { keys, indexKey, ...timeouts, cookie };
 }
 
 function connectionFrom(read: EnvironmentReader): ConnectionOptions | false {

@@ -20,6 +20,8 @@ import { RedisCacheHealthIndicator } from './ops/redis-cache.health.js';
 import { getCacheToken, getRedisToken } from './redis-cache.injection.js';
 import type { RedisCacheModuleOptions } from './redis-cache.options.js';
 import { validateOptions } from './redis-cache.validation.js';
+import { startSessions } from './redis-cache.sessions.js';
+import { SessionService } from './session/session.service.js';
 import { CACHE_ENGINE, METRICS_OPTIONS } from './tokens.js';
 
 export interface RedisCacheModuleExtras {
@@ -65,12 +67,13 @@ class RedisCacheFeatureModule {}
       useFactory: (options: RedisCacheModuleOptions) => options.metrics ?? {},
     },
     { provide: CacheService, inject: [CACHE_ENGINE], useFactory: (engine: CacheEngine) => engine.defaultCache },
+    { provide: SessionService, inject: [CACHE_ENGINE, host.MODULE_OPTIONS_TOKEN], useFactory: startSessions },
     clientProvider('default'),
     DecoratedProviders,
     MetricsService,
     RedisCacheHealthIndicator,
   ],
-  exports: [CACHE_ENGINE, CacheService, getRedisToken(), MetricsService, RedisCacheHealthIndicator],
+  exports: [CACHE_ENGINE, CacheService, getRedisToken(), MetricsService, RedisCacheHealthIndicator, SessionService],
 })
 export class RedisCacheModule extends host.ConfigurableModuleClass implements OnApplicationShutdown {
   constructor(@Inject(CACHE_ENGINE) private readonly engine: CacheEngine) {
@@ -127,7 +130,7 @@ function checkDefinitions(definitions: readonly AnyCacheDefinition[]): readonly 
 
 async function startEngine(options: RedisCacheModuleOptions): Promise<CacheEngine> {
   validateOptions(options);
-  const { metrics: _metrics, ...engineOptions } = options;
+  const { metrics: _metrics, session: _session, ...engineOptions } = options;
   const engine = new CacheEngine(engineOptions);
   try {
     await engine.start();

@@ -1,5 +1,6 @@
 import type { CacheEngineOptions } from './cache/engine.js';
 import type { MetricsOptions } from './ops/metrics-options.js';
+import type { SessionOptions } from './session/session-options.js';
 
 /** Three heartbeats of the coherence link: a shorter `maxStaleness` could not be proven between two of them. */
 export const MIN_STALENESS_MS = 750;
@@ -7,6 +8,8 @@ export const MIN_STALENESS_MS = 750;
 /** Options of `RedisCacheModule.forRoot`. All are optional; wrong and unknown ones are refused at start, all at once. */
 export interface RedisCacheModuleOptions extends CacheEngineOptions {
   metrics?: MetricsOptions;
+  /** Default: no sessions. */
+  session?: SessionOptions<object>;
 }
 
 /** What `forRootAsync({ useClass })` and `{ useExisting }` expect. */

@@ -92,6 +92,7 @@ export class OptionRules {
   @Must("a function that returns values by name, such as { tenant: 'acme' }", isFunction)
   context?: unknown;
   @Must('{ prometheus }', isOptions) @ValidateNested() metrics?: unknown;
+  @Must('an object with keys and indexKey', isOptions, SECRET) session?: unknown;
 }
 
 function isText(value: unknown): boolean {

@@ -14,6 +14,7 @@ import {
   OptionRules,
   type Rule,
 } from './redis-cache.rules.js';
+import { resolveSessionOptions } from './session/session-options.js';
 import { toMs } from './time.js';
 
 /**
@@ -28,7 +29,7 @@ export function validateOptions(options: RedisCacheModuleOptions): void {
   }
   const errors = validateSync(withRules(options), { whitelist: true, forbidNonWhitelisted: true });
   const problems = errors.flatMap((error) => problemsOf(error, ''));
-  problems.push(...connectionProblems(options, problems), ...entryProblems(options));
+  problems.push(...connectionProblems(options, problems), ...entryProblems(options), ...sessionProblems(options));
   if (problems.length > 0) throw new InvalidOptionsError('RedisCacheModule options', problems);
 }
 
@@ -104,6 +105,18 @@ function entryProblems({ defaults, caches, maxTtl }: RedisCacheModuleOptions): s
     if (!isOptions(entry)) return [];
     return refusals(path, () => resolvePolicy(DEFAULT_POLICY, entry, maxTtlMs));
   });
+}
+
+function sessionProblems({ session, enabled, connection, connections }: RedisCacheModuleOptions): string[] {
+  if (!isOptions(session)) return [];
+  const problems = refusals('session', () => resolveSessionOptions(session));
+  const { connection: name = 'default' } = session;
+  const isNamed = name === 'default' || (isOptions(connections) && name in connections);
+  if (!isNamed) problems.push(`session.connection is ${show(name)}. It must be a name in connections.`);
+  if (enabled === false || (name === 'default' && connection === false)) {
+    problems.push(`session needs Redis, and ${enabled === false ? 'enabled' : 'connection'} is false.`);
+  }
+  return problems;
 }
 
 function refusals(path: string, attempt: () => unknown): string[] {

@@ -40,7 +40,7 @@ const NAMES: Record<keyof CookieOptions, true> = {
 const MAX_HEADER_LENGTH = 16_384;
 
 /** @throws InvalidOptionsError also for options a browser would refuse together */
-export function resolveCookie(options: CookieOptions, absoluteMs: number): CookiePolicy {
+export function resolveCookie(options: CookieOptions): CookiePolicy {
   const { name = '__Host-session', secure = true, sameSite = 'lax', domain, path = '/', persistent = false } = options;
   const problems = Object.keys(options)
     .filter((key) => !(key in NAMES))
@@ -62,7 +62,7 @@ export function resolveCookie(options: CookieOptions, absoluteMs: number): Cooki
   if (sameSite === 'none' && !secure)
     problems.push('cookie.sameSite is none, which browsers accept with cookie.secure only.');
   if (problems.length > 0) throw new InvalidOptionsError('session', problems);
-  return new CookiePolicy(name, { secure, sameSite, domain, path, maxAge: persistent ? absoluteMs / 1000 : undefined });
+  return new CookiePolicy(name, { secure, sameSite, domain, path, isPersistent: persistent });
 }
 
 interface Attributes {
@@ -70,8 +70,7 @@ interface Attributes {
   sameSite: 'strict' | 'lax' | 'none';
   domain: string | undefined;
   path: string;
-  /** Seconds. */
-  maxAge: number | undefined;
+  isPersistent: boolean;
 }
 
 /** The session's cookie, in both directions. */
@@ -105,15 +104,16 @@ export class CookiePolicy {
     return isSessionId(value) ? { id: value } : 'malformed';
   }
 
-  /** A `Set-Cookie` header. */
-  set(id: string, maxAgeMs?: number): string {
-    const { maxAge } = this.attributes;
-    const left = maxAge === undefined ? undefined : Math.floor(Math.min(maxAge, (maxAgeMs ?? Infinity) / 1000));
-    return stringifySetCookie(this.name, id, { ...this.attributes, httpOnly: true, maxAge: left });
+  /** A `Set-Cookie` header for a session that ends after `leftMs` at the latest. */
+  set(id: string, leftMs: number): string {
+    const { isPersistent, ...attributes } = this.attributes;
+    const maxAge = isPersistent ? Math.floor(leftMs / 1000) : undefined;
+    return stringifySetCookie(this.name, id, { ...attributes, httpOnly: true, maxAge });
   }
 
   /** A `Set-Cookie` header that makes the browser forget it. */
   clear(): string {
-    return stringifySetCookie(this.name, '', { ...this.attributes, httpOnly: true, maxAge: 0, expires: new Date(0) });
+    const { isPersistent: _, ...attributes } = this.attributes;
+    return stringifySetCookie(this.name, '', { ...attributes, httpOnly: true, maxAge: 0, expires: new Date(0) });
   }
 }

@@ -26,8 +26,6 @@ describe('session data', () => {
         const patch = changesOf(stored, after);
         const changed = patch === undefined ? stored : applyPatch(stored, patch);
         expect(decodeData(changed)).toEqual(decodeData(encodeData(after)));
-        for (const name of patch?.set.keys() ?? [])
-          expect(JSON.stringify(before[name])).not.toBe(JSON.stringify(after[name]));
       }),
     );
   });
@@ -45,7 +43,7 @@ describe('session data', () => {
     const stored = encodeData({ a: 1, b: 2, c: undefined });
     expect(stored).toBe('{"a":1,"b":2}');
     expect(applyPatch(stored, patchOf({ a: undefined, b: 3 }))).toBe('{"b":3}');
-    expect(changesOf(stored, { a: 1, b: undefined })).toEqual({ set: new Map(), removed: ['b'] });
+    expect(applyPatch('{"a":7,"b":2}', changesOf(stored, { a: 1, b: undefined })!)).toBe('{"a":7}');
   });
 
   class Cart {}

@@ -5,8 +5,13 @@ import { InvalidArgumentError } from '../errors.js';
 /** What a session holds when the application names no type: fields of plain JSON. */
 export type SessionData = Record<string, unknown>;
 
-/** A change of top-level fields: what makes parallel requests able to write one session. */
-export interface SessionPatch {
+/**
+ * A change of top-level fields, which can be made to data that others have changed meanwhile: from one state of the data to
+ * another, or new values by name.
+ */
+export type SessionPatch = { readonly from: string; readonly to: string } | FieldPatch;
+
+interface FieldPatch {
   /** By name, the JSON of the new values. */
   readonly set: ReadonlyMap<string, string>;
   readonly removed: readonly string[];
@@ -24,13 +29,10 @@ export function decodeData(json: string): SessionData {
 
 /** How `data` differ from what was stored; `undefined` when they do not. */
 export function changesOf(stored: string, data: object): SessionPatch | undefined {
-  // Fields keep their order, so that most unchanged data are told by one comparison.
+  // Fields keep their order, so that unchanged data are told by one comparison.
   if (JSON.stringify(data) === stored) return undefined;
-  const before = jsonFields(stored);
-  const now = fieldsOf(data);
-  const set = new Map([...now].filter(([name, json]) => before.get(name) !== json));
-  const removed = [...before.keys()].filter((name) => !now.has(name));
-  return set.size === 0 && removed.length === 0 ? undefined : { set, removed };
+  const to = encodeData(data);
+  return to === stored ? undefined : { from: stored, to };
 }
 
 /** The fields named in `changes`; one that is `undefined` is removed. */
@@ -39,11 +41,20 @@ export function patchOf(changes: object): SessionPatch {
   return { set, removed: Object.keys(changes).filter((name) => !set.has(name)) };
 }
 
-export function applyPatch(stored: string, { set, removed }: SessionPatch): string {
+export function applyPatch(stored: string, patch: SessionPatch): string {
+  if ('to' in patch && patch.from === stored) return patch.to;
+  const { set, removed } = 'to' in patch ? fieldPatch(jsonFields(patch.from), jsonFields(patch.to)) : patch;
   const fields = jsonFields(stored);
   for (const name of removed) fields.delete(name);
   for (const [name, json] of set) fields.set(name, json);
   return encodeFields(fields);
+}
+
+function fieldPatch(from: ReadonlyMap<string, string>, to: ReadonlyMap<string, string>): FieldPatch {
+  return {
+    set: new Map([...to].filter(([name, json]) => from.get(name) !== json)),
+    removed: [...from.keys()].filter((name) => !to.has(name)),
+  };
 }
 
 function jsonFields(json: string): Map<string, string> {

@@ -1,4 +1,5 @@
 import { createHmac, type KeyObject, randomBytes, randomInt } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import type { Keyspace } from '../redis/keyspace.js';
 
 /**
@@ -11,12 +12,19 @@ import type { Keyspace } from '../redis/keyspace.js';
 const ID = /^[A-Za-z0-9_-]{45}$/;
 const HANDLE = /^[A-Za-z0-9_-]{43}$/;
 const ID_BYTES = 32;
+/** Places kept, so that a request needs one HMAC at most. */
+const MAX_PLACES = 10_000;
 const GROUP_LENGTH = 2;
 const GROUP_ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
 /** Whether a text may be sent to Redis as the id of a session, by its handle. */
 export function isSessionId(text: unknown): text is string {
   return typeof text === 'string' && ID.test(text);
+}
+
+/** An id that another library made, apart from all of ours. */
+export function foreignId(id: string): string {
+  return `~${id}`;
 }
 
 /** Whether a text may name a session in a key. */
@@ -33,6 +41,8 @@ export interface SessionPlace {
 
 /** Makes ids, and spells what Redis holds of them. */
 export class SessionNames {
+  readonly #places = new LRUCache<string, SessionPlace>({ max: MAX_PLACES });
+
   constructor(
     private readonly keyspace: Keyspace,
     private readonly indexKey: KeyObject,
@@ -53,7 +63,13 @@ export class SessionNames {
   }
 
   placeOf(id: string): SessionPlace {
-    return this.#place(id.slice(0, GROUP_LENGTH), this.#hmac('session', id));
+    let place = this.#places.get(id);
+    if (place === undefined) {
+      const group = isSessionId(id) ? id.slice(0, GROUP_LENGTH) : this.#groupOf(id);
+      place = this.#place(group, this.#hmac('session', id));
+      this.#places.set(id, place);
+    }
+    return place;
   }
 
   /** Of a session that is known by its handle. */

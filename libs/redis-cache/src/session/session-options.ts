@@ -97,7 +97,7 @@ export function resolveSessionOptions<Data extends object>(options: SessionOptio
   const rotateMs = attempt(() => toMsOrZero(options.rotateEvery ?? 0, 'rotateEvery')) ?? 0;
   const graceMs = attempt(() => toMsOrZero(options.rotationGrace ?? DEFAULTS.rotationGrace, 'rotationGrace')) ?? 0;
   const maxBytes = options.maxBytes ?? DEFAULTS.maxBytes;
-  const cookie = attempt(() => resolveCookie(options.cookie ?? {}, absoluteMs));
+  const cookie = attempt(() => resolveCookie(options.cookie ?? {}));
   const trustedOrigins = options.trustedOrigins ?? [];
 
   if (problems.length === 0) {

@@ -2,7 +2,7 @@ import type { DestroyedSessions } from './destroyed-sessions.js';
 import type { SealFailure } from './record-seal.js';
 import { type OpenedSession, Session } from './session.js';
 import { decodeData } from './session-data.js';
-import { isSessionId, type SessionNames, type SessionPlace } from './session-names.js';
+import type { SessionNames, SessionPlace } from './session-names.js';
 import type { SessionPolicy } from './session-options.js';
 import { RecordCodec } from './session-record.js';
 import type { SessionStore, StoredSession } from './session-store.js';
@@ -28,7 +28,6 @@ export class SessionReader<Data extends object> {
 
   /** @param touchMs counts as activity if the last one was this long ago; `undefined`: never */
   async read(id: string, touchMs: number | undefined): Promise<Session<Data> | ReadFailure> {
-    if (!isSessionId(id)) return 'absent';
     return this.#follow(id, undefined, touchMs);
   }
 

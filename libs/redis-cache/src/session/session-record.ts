@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { KeyRing } from './key-ring.js';
 import { open, seal, type SealFailure } from './record-seal.js';
 
@@ -25,34 +26,53 @@ export interface RecordBinding {
   readonly deadlineMs: number;
 }
 
-/** Seals and opens what Redis keeps of sessions. */
+const MAX_REMEMBERED_BYTES = 8 * 1024 * 1024;
+
+/**
+ * Seals and opens what Redis keeps of sessions. Remembers what the last records held, because deriving a key takes longer
+ * than all the rest; a record is opened from memory only if Redis gave exactly the same bytes for the same place.
+ */
 export class RecordCodec {
+  readonly #remembered = new LRUCache<string, { sealed: Buffer; content: SessionContent }>({
+    maxSize: MAX_REMEMBERED_BYTES,
+    sizeCalculation: ({ sealed }) => 2 * sealed.length,
+  });
+
   constructor(private readonly ring: KeyRing) {}
 
-  sealContent(binding: RecordBinding, { data, ...facts }: SessionContent): Buffer {
+  sealContent(binding: RecordBinding, content: SessionContent): Buffer {
+    const { data, ...facts } = content;
+    const bound = boundTo('content', binding);
     // Two lines, since the data are compared and patched as they are stored; JSON has no line breaks.
-    return seal(this.ring, boundTo('content', binding), Buffer.from(`${JSON.stringify(facts)}\n${data}`));
+    const sealed = seal(this.ring, Buffer.from(bound), Buffer.from(`${JSON.stringify(facts)}\n${data}`));
+    this.#remembered.set(bound, { sealed, content });
+    return sealed;
   }
 
   openContent(binding: RecordBinding, sealed: Buffer): SessionContent | SealFailure {
-    const opened = open(this.ring, boundTo('content', binding), sealed);
+    const bound = boundTo('content', binding);
+    const remembered = this.#remembered.get(bound);
+    if (remembered?.sealed.equals(sealed)) return remembered.content;
+    const opened = open(this.ring, Buffer.from(bound), sealed);
     if (typeof opened === 'string') return opened;
     const text = opened.toString();
     const end = text.indexOf('\n');
-    return { ...(JSON.parse(text.slice(0, end)) as SessionFacts), data: text.slice(end + 1) };
+    const content = { ...(JSON.parse(text.slice(0, end)) as SessionFacts), data: text.slice(end + 1) };
+    this.#remembered.set(bound, { sealed, content });
+    return content;
   }
 
   /** What the record of a rotated id leads to, for as long as the grace lasts. */
   sealSuccessor(binding: RecordBinding, id: string): Buffer {
-    return seal(this.ring, boundTo('successor', binding), Buffer.from(id));
+    return seal(this.ring, Buffer.from(boundTo('successor', binding)), Buffer.from(id));
   }
 
   openSuccessor(binding: RecordBinding, sealed: Buffer): { id: string } | SealFailure {
-    const opened = open(this.ring, boundTo('successor', binding), sealed);
+    const opened = open(this.ring, Buffer.from(boundTo('successor', binding)), sealed);
     return typeof opened === 'string' ? opened : { id: opened.toString() };
   }
 }
 
-function boundTo(purpose: 'content' | 'successor', { namespace, handle, version, deadlineMs }: RecordBinding): Buffer {
-  return Buffer.from(JSON.stringify([purpose, namespace, handle, version, deadlineMs]));
+function boundTo(purpose: 'content' | 'successor', { namespace, handle, version, deadlineMs }: RecordBinding): string {
+  return JSON.stringify([purpose, namespace, handle, version, deadlineMs]);
 }

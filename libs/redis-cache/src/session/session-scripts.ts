@@ -9,7 +9,7 @@ import { Script } from '../redis/script.js';
  * `live` answers v, d, x, t, g of a session within its limits, which it checks besides the expiry of the key: limits that
  * were lowered since hold at once, and a key that lost its expiry lives no longer.
  */
-const PRELUDE = `local time = redis.call('TIME')
+const LIVE = `local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function live(key, idle)
   local found = redis.call('HMGET', key, 'v', 'd', 'x', 't', 'g')
@@ -19,7 +19,8 @@ local function live(key, idle)
   redis.pcall('UNLINK', key)
   return nil
 end
-local function write(key, version, record, deadline, idle)
+`;
+const PRELUDE = `${LIVE}local function write(key, version, record, deadline, idle)
   redis.call('HSET', key, 'v', version, 'd', record, 'x', deadline, 't', now)
   redis.call('PEXPIRE', key, math.min(idle, deadline - now))
 end
@@ -31,7 +32,7 @@ end
 `;
 
 /** KEYS any of the slot. Reply: the time of its server. */
-export const NOW = new Script('session-now', 1, `${PRELUDE}return now`);
+export const NOW = new Script('session-now', 1, `${LIVE}return now`);
 
 /**
  * Reads a session, and counts that as activity if the last one was long enough ago. One script, because the reply must
@@ -42,7 +43,7 @@ export const NOW = new Script('session-now', 1, `${PRELUDE}return now`);
 export const READ = new Script(
   'session-read',
   1,
-  `${PRELUDE}local found = live(KEYS[1], ARGV[1])
+  `${LIVE}local found = live(KEYS[1], ARGV[1])
 if not found then return {} end
 if ARGV[2] ~= '' and not found[5] and now - found[4] >= tonumber(ARGV[2]) then
   redis.pcall('PEXPIRE', KEYS[1], math.min(ARGV[1], found[3] - now))
@@ -125,7 +126,7 @@ return removed`;
 export const DESTROY = new Script('session-destroy', 2, DESTROY_LUA);
 export const DESTROY_ANONYMOUS = new Script('session-destroy', 1, DESTROY_LUA);
 
-const TAKE_LUA = `${PRELUDE}local found = live(KEYS[1], ARGV[2])
+const TAKE_LUA = `${LIVE}local found = live(KEYS[1], ARGV[2])
 if not found then return {} end
 if found[1] ~= ARGV[1] or found[5] then
   return {'stale', found[1], found[2], found[3], found[4], found[5] or '', now}
@@ -169,7 +170,7 @@ return revoked`,
 export const LIST = new Script(
   'session-list',
   1,
-  `${PRELUDE}redis.pcall('ZREMRANGEBYSCORE', KEYS[1], -now, now)
+  `${LIVE}redis.pcall('ZREMRANGEBYSCORE', KEYS[1], -now, now)
 return redis.call('ZRANGE', KEYS[1], '(0', '+inf', 'BYSCORE')`,
 );
 

@@ -80,7 +80,7 @@ export class SessionStore {
   }
 
   async save({ place, version, record }: RecordUpdate): Promise<WriteReply> {
-    const reply = await this.connection.run('control', SAVE, [place.key, version, record, this.idleMs]);
+    const reply = await this.connection.run('data', SAVE, [place.key, version, record, this.idleMs]);
     return writeReplyOf(reply as Reply);
   }
 

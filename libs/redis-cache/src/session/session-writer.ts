@@ -1,5 +1,6 @@
 import { InvalidArgumentError, RedisUnavailableError, SessionConflictError } from '../errors.js';
 import type { DestroyedSessions } from './destroyed-sessions.js';
+import type { Clock } from '../time.js';
 import { Session, type SessionState } from './session.js';
 import { applyPatch, decodeData, encodeData, type SessionPatch } from './session-data.js';
 import type { SessionNames } from './session-names.js';
@@ -16,6 +17,8 @@ type Content = Pick<SessionState, 'stored' | 'baseline'>;
 
 /** Each lost attempt means that somebody else's succeeded. */
 const MAX_ATTEMPTS = 100;
+/** Attempts come this much later with each that is lost, on average half of it: dozens of writers would else meet again and again. */
+const BACKOFF_MS = { step: 1, most: 50 };
 
 /**
  * Every write is based on the version that was read: Redis refuses it when the session has changed since, and it is then
@@ -28,14 +31,19 @@ export class SessionWriter<Data extends object> {
     private readonly policy: SessionPolicy<Data>,
     private readonly reader: SessionReader<Data>,
     private readonly destroyed: DestroyedSessions,
+    private readonly clock: Clock,
   ) {}
 
-  async insert(stored: string, userId: string | undefined, device: Device): Promise<SessionState> {
-    const id = this.names.newId(userId);
+  async insert(
+    stored: string,
+    userId: string | undefined,
+    device: Device,
+    id = this.names.newId(userId),
+  ): Promise<SessionState> {
     const place = this.names.placeOf(id);
     const nowMs = await this.store.nowMs(place);
     const deadlineMs = nowMs + this.policy.absoluteMs;
-    const facts = { userId, createdAtMs: nowMs, issuedAtMs: nowMs, ip: device.ip, userAgent: device.userAgent };
+    const facts = { userId, createdAtMs: nowMs, issuedAtMs: nowMs, ...device };
     const state = { id, place, version: 1, deadlineMs, seenAtMs: nowMs, nowMs, facts, stored, baseline: stored };
     const isStored = await this.store.create(place, userId, { record: this.#seal(state), deadlineMs });
     if (!isStored) throw new RedisUnavailableError('Redis created a session after its deadline only.');
@@ -108,10 +116,10 @@ export class SessionWriter<Data extends object> {
    *
    * @returns `false` when the old one was a user's, or the new one is, and has been ended meanwhile
    */
-  async replace(session: Session<Data>, userId: string): Promise<boolean> {
+  async replace(session: Session<Data>, userId: string, device: Device): Promise<boolean> {
     const patch = Session.changesOf(session);
     let base = Session.stateOf(session);
-    let next: SessionState | undefined = await this.insert(patched(base, patch).stored, userId, base.facts);
+    let next: SessionState | undefined = await this.insert(patched(base, patch).stored, userId, device);
     const { place } = next;
     const isReplaced = await this.orQueue([place.key], async () => {
       for (let attempt = 0; attempt < MAX_ATTEMPTS && next !== undefined; attempt++) {
@@ -155,7 +163,12 @@ export class SessionWriter<Data extends object> {
       const reply = await this.store.save({ place: base.place, version: base.version, record: this.#seal(next) });
       if (reply === 'gone') return undefined;
       if ('nowMs' in reply) return { ...next, nowMs: reply.nowMs, seenAtMs: reply.nowMs };
-      const fresh = await this.reader.reread(base.id, reply.stale);
+      if (attempt > 0)
+        await this.clock.sleep(this.clock.random() * Math.min(attempt * BACKOFF_MS.step, BACKOFF_MS.most));
+      // Read again after a pause, in which it may have changed again.
+      const fresh = await (attempt > 0
+        ? this.reader.read(base.id, undefined)
+        : this.reader.reread(base.id, reply.stale));
       if (typeof fresh === 'string') return undefined;
       base = Session.stateOf(fresh);
     }

@@ -2,38 +2,15 @@ import type { EventChannel, SessionOperation, SessionResult } from '../events.js
 import { InvalidArgumentError, RedisRefusedError, RedisUnavailableError, SessionConflictError } from '../errors.js';
 import type { Keyspace } from '../redis/keyspace.js';
 import type { DestroyedSessions } from './destroyed-sessions.js';
+import type { Clock } from '../time.js';
 import { infoOf, Session, type SessionInfo } from './session.js';
+import type { CreateSessionOptions, RotateSessionOptions, SaveResult, SessionChange } from './session-calls.js';
 import { applyPatch, decodeData, encodeData, patchOf, type SessionData } from './session-data.js';
 import { isHandle, isSessionId, SessionNames, type SessionPlace } from './session-names.js';
 import { resolveSessionOptions, type SessionOptions, type SessionPolicy } from './session-options.js';
 import { SessionReader } from './session-reader.js';
 import { type SessionConnection, SessionStore } from './session-store.js';
-import { SessionWriter } from './session-writer.js';
-
-export interface CreateSessionOptions {
-  /** Whose session it is; without one it is of nobody in particular. Never an empty text. */
-  userId?: string;
-  /** Shown in `listOf`, as given. */
-  ip?: string;
-  /** Shown in `listOf`; its first 256 characters are kept. */
-  userAgent?: string;
-}
-
-export interface RotateSessionOptions {
-  /**
-   * Whose session it is from now on: a login, so both lifetimes begin anew. Without it the session keeps its user and
-   * its deadline.
-   */
-  userId?: string;
-  /** Lets the old id lead to the new one for `rotationGrace`. For rotation by the clock only: never after a change of rights. */
-  grace?: boolean;
-}
-
-/** `unchanged`: there was nothing to write. `gone`: the session has ended meanwhile, and nothing was written. */
-export type SaveResult = 'saved' | 'unchanged' | 'gone';
-
-/** New values of top-level fields, where `undefined` removes one, or a function that changes the data in place. */
-export type SessionChange<Data> = Partial<Data> | ((data: Data) => unknown);
+import { type Device, SessionWriter } from './session-writer.js';
 
 /** What stands behind the sessions of an application. */
 export interface SessionBackend {
@@ -41,6 +18,14 @@ export interface SessionBackend {
   readonly keyspace: Keyspace;
   readonly events: EventChannel;
   readonly destroyed: DestroyedSessions;
+  readonly clock: Clock;
+}
+
+export interface SessionParts {
+  readonly reader: SessionReader<object>;
+  readonly writer: SessionWriter<object>;
+  readonly touchMs: number;
+  remove(id: string): Promise<boolean>;
 }
 
 const MAX_USER_AGENT_LENGTH = 256;
@@ -56,7 +41,7 @@ const MAX_IP_LENGTH = 64;
  *     await sessions.save(session);
  */
 export class SessionService<Data extends object = SessionData> {
-  readonly policy: SessionPolicy<Data>;
+  readonly #policy: SessionPolicy<Data>;
   readonly #names: SessionNames;
   readonly #store: SessionStore;
   readonly #reader: SessionReader<Data>;
@@ -67,12 +52,23 @@ export class SessionService<Data extends object = SessionData> {
     private readonly backend: SessionBackend,
     options: SessionOptions<Data>,
   ) {
-    const { connection, keyspace, destroyed } = backend;
-    this.policy = resolveSessionOptions(options);
-    this.#names = new SessionNames(keyspace, this.policy.indexKey);
-    this.#store = new SessionStore(connection, this.#names, this.policy.idleMs);
-    this.#reader = new SessionReader(this.#store, this.#names, this.policy, destroyed);
-    this.#writer = new SessionWriter(this.#store, this.#names, this.policy, this.#reader, destroyed);
+    const { connection, keyspace, destroyed, clock } = backend;
+    this.#policy = resolveSessionOptions(options);
+    this.#names = new SessionNames(keyspace, this.#policy.indexKey);
+    this.#store = new SessionStore(connection, this.#names, this.#policy.idleMs);
+    this.#reader = new SessionReader(this.#store, this.#names, this.#policy, destroyed);
+    this.#writer = new SessionWriter(this.#store, this.#names, this.#policy, this.#reader, destroyed, clock);
+  }
+
+  /** For `redisSessionStore`: what reads and writes. */
+  static partsOf<Data extends object>(sessions: SessionService<Data>): SessionParts {
+    const { reader, writer, touchMs } = { reader: sessions.#reader, writer: sessions.#writer, ...sessions.#policy };
+    return {
+      reader: reader,
+      writer: writer,
+      touchMs,
+      remove: (id) => sessions.#remove(sessions.#names.placeOf(id), undefined),
+    };
   }
 
   /**
@@ -80,19 +76,43 @@ export class SessionService<Data extends object = SessionData> {
    *
    * @throws InvalidArgumentError for data that are not JSON or too large, and for an unusable user id
    */
-  async create(data: Data, { userId, ip, userAgent }: CreateSessionOptions = {}): Promise<Session<Data>> {
+  async create(data: Data, { userId, ...device }: CreateSessionOptions = {}): Promise<Session<Data>> {
     if (userId !== undefined) checkUserId(userId);
     const stored = encodeData(data);
-    const device = { ip: ip?.slice(0, MAX_IP_LENGTH), userAgent: userAgent?.slice(0, MAX_USER_AGENT_LENGTH) };
     return this.#reported('create', undefined, async () => {
-      const state = await this.#writer.insert(stored, userId, device);
+      const state = await this.#writer.insert(stored, userId, trimmed(device));
       return ['ok', new Session<Data>(state, decodeData(stored) as Data)];
     });
   }
 
+  /** The id in a `Cookie` header, such as that of a WebSocket's handshake; `undefined` for none, and for what is no id. */
+  readCookie(header: string | undefined): string | undefined {
+    const reading = this.#policy.cookie.read(header);
+    if (typeof reading === 'object') return reading.id;
+    if (reading !== 'absent')
+      this.backend.events.emit('session', { operation: 'cookie', result: reading, session: undefined });
+    return undefined;
+  }
+
+  /** The `Set-Cookie` header that gives a session to its client. */
+  setCookie(session: Session<Data>): string {
+    const { deadlineMs, nowMs } = Session.stateOf(session);
+    return this.#policy.cookie.set(session.id, deadlineMs - nowMs);
+  }
+
+  /** The `Set-Cookie` header that makes a client forget its session. */
+  clearCookie(): string {
+    return this.#policy.cookie.clear();
+  }
+
+  /** Whether pages of that origin may send requests that change something, besides those of the own one. */
+  isTrustedOrigin(origin: string): boolean {
+    return this.#policy.trustedOrigins.has(origin);
+  }
+
   /** The session with that id, read from Redis. Counts as activity. `undefined` also for what cannot be an id. */
   async get(id: string): Promise<Session<Data> | undefined> {
-    return this.#read('read', id, this.policy.touchMs);
+    return this.#read('read', id, this.#policy.touchMs);
   }
 
   /** Counts as activity. @returns `false` when there is no such session */
@@ -140,11 +160,20 @@ export class SessionService<Data extends object = SessionData> {
    * @returns `false` when the session has ended meanwhile; it then has no new id
    * @throws as `save`
    */
-  async rotate(session: Session<Data>, { userId, grace = false }: RotateSessionOptions = {}): Promise<boolean> {
+  async rotate(session: Session<Data>, options: RotateSessionOptions = {}): Promise<boolean> {
+    const { userId, grace = false, ip = session.ip, userAgent = session.userAgent } = options;
     if (userId !== undefined) checkUserId(userId);
     return this.#found('rotate', session.handle, () =>
-      userId === undefined ? this.#writer.rename(session, grace) : this.#writer.replace(session, userId),
+      userId === undefined
+        ? this.#writer.rename(session, grace)
+        : this.#writer.replace(session, userId, trimmed({ ip, userAgent })),
     );
+  }
+
+  /** Whether the session has had its id for longer than `rotateEvery`. */
+  isRotationDue(session: Session<Data>): boolean {
+    const { nowMs, facts } = Session.stateOf(session);
+    return nowMs - facts.issuedAtMs >= (this.#policy.rotateMs ?? Infinity);
   }
 
   /**
@@ -235,7 +264,7 @@ export class SessionService<Data extends object = SessionData> {
     const revoked = await this.#store.revoke(userId, handle);
     if (revoked !== undefined) return revoked;
     // The one to spare has another id by now, or has ended.
-    const found = await this.#reader.read(spared as string, undefined);
+    const found = isSessionId(spared) ? await this.#reader.read(spared, undefined) : 'absent';
     const isRenamed = typeof found !== 'string' && found.userId === userId && found.handle !== handle;
     return this.#revoke(userId, isRenamed ? found.id : undefined);
   }
@@ -267,6 +296,10 @@ export class SessionService<Data extends object = SessionData> {
       throw error;
     }
   }
+}
+
+function trimmed({ ip, userAgent }: { ip?: string; userAgent?: string }): Device {
+  return { ip: ip?.slice(0, MAX_IP_LENGTH), userAgent: userAgent?.slice(0, MAX_USER_AGENT_LENGTH) };
 }
 
 function checkUserId(userId: string): void {
