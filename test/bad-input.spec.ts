@@ -450,6 +450,7 @@ const MODULE_OPTIONS: Record<string, Record<string, readonly string[]>> = {
     strictStart: ['true', 'false'],
     context: FUNCTIONS,
     metrics: OBJECTS,
+    session: [],
   },
   connection: {
     url: [],
@@ -641,6 +642,8 @@ describe('a wrong environment variable', () => {
     CACHE_TTL_MEDIUM: ['1.5'],
     CACHE_TTL_LONG: ['1.5'],
     CACHE_TTL_DAY: ['1.5'],
+    SESSION_IDLE_TIMEOUT: ['1.5'],
+    SESSION_ABSOLUTE_TIMEOUT: ['1.5'],
   };
 
   it.each([...read, 'CACHE_TTL_USERS'].filter((name) => !FREE_TEXT.test(name)))(
