@@ -130,7 +130,7 @@ export class SessionStore {
   /** How many of the sessions are alive; the others leave the index. */
   heal(userId: string, handles: readonly string[]): Promise<number> {
     return this.#inBatches(userId, handles, async (count, keysAndArgs) =>
-      this.connection.run('data', heal(count), keysAndArgs),
+      this.connection.run('control', heal(count), keysAndArgs),
     );
   }
 
