@@ -1,6 +1,8 @@
 import {
   Body,
+  type CanActivate,
   Controller,
+  type ExecutionContext,
   Get,
   Header,
   HttpCode,
@@ -26,6 +28,7 @@ import {
   Public,
   RedisCacheModule,
   RequestSession,
+  requestSession,
   RotateSession,
   SessionGuard,
   SessionInterceptor,
@@ -48,6 +51,12 @@ interface Data {
 const NAME = '__Host-session';
 
 let gates: (() => void)[] = [];
+
+class AdminGuard implements CanActivate {
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    return (await requestSession<Data>(context)).data.role === 'admin';
+  }
+}
 
 @Controller()
 class SiteController {
@@ -114,6 +123,12 @@ class SiteController {
   ): Promise<object> {
     return { ended: await this.sessions.destroyAllOf(session.userId!, { except: session.stored }) };
   }
+
+  @UseGuards(AdminGuard) @Get('admin') admin(): string {
+    return 'admin';
+  }
+
+  @UseGuards(AdminGuard) @Public() @Get('unguarded') unguarded(): void {}
 
   @Public() @Get('cached') @Header('Cache-Control', 'max-age=5') cached(
     @CurrentSession() session: RequestSession<Data>,
@@ -444,6 +459,19 @@ describe.each([
     const browser = new Browser(await start({ trustedOrigins: ['https://admin.example'] }));
     expect((await browser.post('/login', { user: '42' }, headers)).status).toBe(status);
     expect((await browser.get('/plain', headers)).status).toBe(200);
+  });
+
+  it('a guard after SessionGuard sees the session it has read, in one round trip', async () => {
+    const app = await start();
+    const browser = new Browser(app);
+    await browser.post('/login', { user: '42' });
+    expect((await browser.get('/admin')).status).toBe(403);
+    await browser.post('/elevate');
+    const scripts = scriptsOf(app);
+    expect((await browser.get('/admin')).body).toBe('admin');
+    expect(scripts).toEqual(['session-read']);
+    expect((await new Browser(app).get('/admin')).status).toBe(401);
+    expect((await browser.get('/unguarded')).status).toBe(500);
   });
 
   it('a controller whose session nobody looks after says so', async () => {

@@ -72,6 +72,15 @@ describe('the option session', () => {
     redis.disconnect();
   });
 
+  it('keeps sessions in Redis where the cache is disabled', async () => {
+    const shared = options();
+    const app = await start(RedisCacheModule.forRoot({ ...shared, enabled: false }));
+    const { id } = await app.get(SessionService).create({ role: 'reader' });
+    const cached = await start(RedisCacheModule.forRoot(shared));
+    expect((await cached.get(SessionService).get(id))?.data['role']).toBe('reader');
+    expect(app.get<CacheEngine>(CACHE_ENGINE).isEnabled).toBe(false);
+  });
+
   it('comes from the environment', async () => {
     const environment = {
       REDIS_URL: testRedisUrl(),
@@ -105,7 +114,6 @@ describe('the option session', () => {
     [{ session: { ...sessionKeys, idleTimout: 1 } as never }, 'did you mean "idleTimeout"'],
     [{ session: { ...sessionKeys, connection: 'sessions' } }, "session.connection is 'sessions'"],
     [{ connection: false }, 'session needs Redis, and connection is false'],
-    [{ enabled: false }, 'session needs Redis, and enabled is false'],
   ])('is refused at start (%#)', async (more, problem) => {
     const starting = start(RedisCacheModule.forRoot(options(more)));
     await expect(starting).rejects.toThrow(InvalidOptionsError);

@@ -62,7 +62,7 @@ export { RequestSession, type SessionRequest } from './session/request-session.j
 export { Session, type SessionInfo } from './session/session.js';
 export type { CookieOptions } from './session/session-cookie.js';
 export type { SessionData } from './session/session-data.js';
-export { CurrentSession, CurrentUserId, Public, RotateSession } from './session/session.decorator.js';
+export { CurrentSession, CurrentUserId, Public, requestSession, RotateSession } from './session/session.decorator.js';
 export { SessionGuard } from './session/session.guard.js';
 export { SessionInterceptor } from './session/session.interceptor.js';
 export type { SessionOptions } from './session/session-options.js';

@@ -22,6 +22,7 @@ import type { RedisCacheModuleOptions } from './redis-cache.options.js';
 import { validateOptions } from './redis-cache.validation.js';
 import { startSessions } from './redis-cache.sessions.js';
 import { SessionService } from './session/session.service.js';
+import { systemClock } from './time.js';
 import { CACHE_ENGINE, METRICS_OPTIONS } from './tokens.js';
 
 export interface RedisCacheModuleExtras {
@@ -130,8 +131,9 @@ function checkDefinitions(definitions: readonly AnyCacheDefinition[]): readonly 
 
 async function startEngine(options: RedisCacheModuleOptions): Promise<CacheEngine> {
   validateOptions(options);
-  const { metrics: _metrics, session: _session, ...engineOptions } = options;
-  const engine = new CacheEngine(engineOptions);
+  const { metrics: _metrics, session, ...engineOptions } = options;
+  const shared = session === undefined ? [] : [session.connection ?? 'default'];
+  const engine = new CacheEngine(engineOptions, systemClock, shared);
   try {
     await engine.start();
   } catch (error) {

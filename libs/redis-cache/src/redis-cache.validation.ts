@@ -107,15 +107,13 @@ function entryProblems({ defaults, caches, maxTtl }: RedisCacheModuleOptions): s
   });
 }
 
-function sessionProblems({ session, enabled, connection, connections }: RedisCacheModuleOptions): string[] {
+function sessionProblems({ session, connection, connections }: RedisCacheModuleOptions): string[] {
   if (!isOptions(session)) return [];
   const problems = refusals('session', () => resolveSessionOptions(session));
   const { connection: name = 'default' } = session;
   const isNamed = name === 'default' || (isOptions(connections) && name in connections);
   if (!isNamed) problems.push(`session.connection is ${show(name)}. It must be a name in connections.`);
-  if (enabled === false || (name === 'default' && connection === false)) {
-    problems.push(`session needs Redis, and ${enabled === false ? 'enabled' : 'connection'} is false.`);
-  }
+  if (name === 'default' && connection === false) problems.push('session needs Redis, and connection is false.');
   return problems;
 }
 

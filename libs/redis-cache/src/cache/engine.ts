@@ -21,7 +21,7 @@ import { DEFAULT_MAX_TTL_MS, DEFAULT_POLICY, type Policy, resolvePolicy } from '
 import { CacheStats } from './stats.js';
 
 export interface CacheEngineOptions {
-  /** `false`: every call goes to its loader, nothing is connected. Default `true`. */
+  /** `false`: every call goes to its loader, and no cache is connected. Default `true`. */
   enabled?: boolean;
   /** First part of every key in Redis: 1 to 64 of `A-Z a-z 0-9 _ -`. Default `app`. */
   namespace?: string;
@@ -61,10 +61,14 @@ export class CacheEngine {
   readonly #basePolicy: Policy;
   readonly #maxTtlMs: number;
 
-  /** @throws InvalidOptionsError or InvalidArgumentError naming the option. Connects to nothing before `start`. */
+  /**
+   * @param shared names of connections that not only caches use: with `enabled: false` they are there nevertheless
+   * @throws InvalidOptionsError or InvalidArgumentError naming the option. Connects to nothing before `start`.
+   */
   constructor(
     private readonly options: CacheEngineOptions = {},
     clock: Clock = systemClock,
+    shared: readonly string[] = [],
   ) {
     this.isEnabled = options.enabled ?? true;
     const namespace = options.namespace ?? 'app';
@@ -76,7 +80,7 @@ export class CacheEngine {
     this.#maxTtlMs = options.maxTtl === undefined ? DEFAULT_MAX_TTL_MS : toMs(options.maxTtl, 'maxTtl');
     this.#basePolicy = resolvePolicy(DEFAULT_POLICY, options.defaults, this.#maxTtlMs, 'RedisCacheModule defaults');
     const maxStalenessMs = toMs(options.maxStaleness ?? 2000, 'maxStaleness');
-    const shared = {
+    const common = {
       namespace,
       clock,
       events: this.events,
@@ -86,8 +90,8 @@ export class CacheEngine {
     };
     const connections = { ...options.connections, [DEFAULT_CONNECTION_NAME]: options.connection ?? {} };
     for (const [name, connection] of Object.entries(connections)) {
-      const isUsed = this.isEnabled && connection !== false;
-      this.#hosts.set(name, isUsed ? new RedisHost(name, connection, shared) : new LocalHost(name, shared));
+      const isUsed = connection !== false && (this.isEnabled || shared.includes(name));
+      this.#hosts.set(name, isUsed ? new RedisHost(name, connection, common) : new LocalHost(name, common));
     }
   }
 

@@ -1,6 +1,7 @@
 import { createParamDecorator, type ExecutionContext, SetMetadata } from '@nestjs/common';
 import { InvalidOptionsError } from '../errors.js';
 import { attachedSession, isLookedAfter, type RequestSession, type SessionRequest } from './request-session.js';
+import type { SessionData } from './session-data.js';
 
 export const PUBLIC = 'nestjs-rcache:public';
 export const ROTATE_SESSION = 'nestjs-rcache:rotate-session';
@@ -13,6 +14,22 @@ export function Public(): ClassDecorator & MethodDecorator {
 /** Gives the session a new id after this route succeeded, because it changes what its user may do. The old id is dead. */
 export function RotateSession(): MethodDecorator {
   return SetMetadata(ROTATE_SESSION, true);
+}
+
+/**
+ * The session of the present request, read from Redis: for guards that come after `SessionGuard`, and for parameter
+ * decorators of your own.
+ *
+ *     const CurrentRole = createParamDecorator(async (_, context) => (await requestSession<MySession>(context)).data.role);
+ *
+ * @throws InvalidOptionsError where neither `SessionGuard` nor `SessionInterceptor` has seen the request
+ */
+export async function requestSession<Data extends object = SessionData>(
+  context: ExecutionContext,
+): Promise<RequestSession<Data>> {
+  const session = attachedSession(requestOf(context));
+  if (session !== undefined) return (await session.settle()) as unknown as RequestSession<Data>;
+  throw new InvalidOptionsError('requestSession', ['nothing has read the session yet; bind SessionGuard before it']);
 }
 
 /** The `RequestSession` of the present request, read from Redis. */
