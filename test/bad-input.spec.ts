@@ -311,7 +311,7 @@ const DURATIONS = ['1', '1.5', 'a number as text', 'a duration'];
 const ENTRY_OPTIONS: Record<string, readonly string[]> = {
   ttl: [...DURATIONS, 'a long duration', 'a date to come', 'function', 'class'],
   grace: [...DURATIONS, '0', 'a long duration'],
-  refresh: [],
+  refresh: ['function', 'class'],
   softTimeout: DURATIONS,
   hardTimeout: DURATIONS,
   negativeTtl: [...DURATIONS, 'a long duration', 'false'],

@@ -22,6 +22,8 @@ export type {
   InvalidateOptions,
   LoadContext,
   Loader,
+  Refresh,
+  StaleValue,
   Tags,
   Ttl,
 } from './cache/entry-options.js';

@@ -95,6 +95,11 @@ export class CacheEngine {
     }
   }
 
+  /** The longest time an entry may stay. */
+  get maxTtlMs(): number {
+    return this.#maxTtlMs;
+  }
+
   get defaultCache(): CacheService {
     return this.#caches.get(DEFAULT_CACHE_NAME)?.cache ?? this.#createDefault();
   }

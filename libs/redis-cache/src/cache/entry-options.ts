@@ -8,6 +8,20 @@ export type Ttl<T = unknown> = Duration | Date | ((value: T) => Duration | Date)
 export type Tags<T = unknown> = readonly string[] | ((value: T) => readonly string[]);
 
 /**
+ * What happens with a stale value: `background` answers it at once, `wait` waits for the loader first, up to
+ * `softTimeout`, and answers it while another process loads. `required` waits for that, too: the value is answered only
+ * when the loader fails.
+ */
+export type Refresh = 'background' | 'wait' | 'required';
+
+/** A value past its ttl, within its grace. */
+export interface StaleValue<T = unknown> {
+  readonly value: T;
+  /** Time since it was fresh. Endless after `expire`. */
+  readonly staleMs: number;
+}
+
+/**
  * What may be said of an entry: for all caches (`defaults`), for one cache (`defineCache`), or for one call; the
  * nearest wins. Durations are milliseconds or text such as `'30m'`.
  */
@@ -16,9 +30,9 @@ export interface EntryOptions<T = unknown> {
   ttl?: Ttl<T>;
   /** Time after `ttl` during which the value may still be answered, stale, while it is refreshed. Default 0 (never). */
   grace?: Duration | 0;
-  /** How a stale value is refreshed: `background` answers it at once, `wait` waits for the loader first, up to
-   * `softTimeout`. Default `background`, or `wait` when `softTimeout` is given. */
-  refresh?: 'background' | 'wait';
+  /** How a stale value is refreshed, or a function of it that says so. Default `background`, or `wait` when `softTimeout`
+   * is given. */
+  refresh?: Refresh | ((stale: StaleValue<T>) => Refresh);
   /** Longest wait for the loader while a stale value could be answered, at most a day. Default: none but `hardTimeout`. */
   softTimeout?: Duration;
   /** Longest wait of a caller for a value, at most a day, then `LoaderTimeoutError`; the load itself may still finish.
@@ -69,6 +83,8 @@ export interface LoadContext<T = unknown> {
   readonly previous: T | undefined;
   setTtl(ttl: Duration | Date): void;
   setTags(tags: readonly string[]): void;
+  /** Instead of the option `grace`. */
+  setGrace(grace: Duration | 0): void;
   /** Do not store the result. */
   skip(): void;
 }

@@ -1,13 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { checkList, kindOf } from '../arguments.js';
 import { InvalidArgumentError, RecursiveLoadError } from '../errors.js';
-import type { Duration } from '../time.js';
+import { toMsOrZero, type Duration } from '../time.js';
 import type { LoadContext, Loader } from './entry-options.js';
 
 /** What a loader gave, and what it said about it. */
 export interface Loaded {
   readonly value: unknown;
   readonly ttl: Duration | Date | undefined;
+  readonly graceMs: number | undefined;
   readonly tags: readonly string[] | undefined;
   readonly isSkipped: boolean;
 }
@@ -55,12 +56,16 @@ export async function runLoader(
   context: { key: string; signal: AbortSignal; previous: unknown },
 ): Promise<Loaded> {
   let ttl: Duration | Date | undefined;
+  let graceMs: number | undefined;
   let tags: readonly string[] | undefined;
   let isSkipped = false;
   const loadContext: LoadContext = {
     ...context,
     setTtl: (given) => {
       ttl = given;
+    },
+    setGrace: (given) => {
+      graceMs = toMsOrZero(given, 'grace');
     },
     setTags: (given) => {
       tags = checkList(given, 'tags', 'strings');
@@ -81,15 +86,16 @@ export async function runLoader(
       key: context.key,
     });
   }
-  return { value, ttl, tags, isSkipped };
+  return { value, ttl, graceMs, tags, isSkipped };
 }
 
 /** Calls a loader whose result the cache leaves alone. */
 export async function runUncached<T>(key: string, loader: Loader<T>): Promise<T> {
-  return loader({ key, signal: new AbortController().signal, previous: undefined, setTtl, setTags, skip });
+  return loader({ key, signal: new AbortController().signal, previous: undefined, setTtl, setGrace, setTags, skip });
 }
 
 function setTtl(): void {}
+function setGrace(): void {}
 function setTags(): void {}
 function skip(): void {}
 

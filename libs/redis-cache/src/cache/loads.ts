@@ -10,7 +10,7 @@ import { type Lease, LEASE_MS, Leases } from './leases.js';
 import { type Loaded, runLoader } from './loader-run.js';
 import type { Entry } from './memory-tier.js';
 import { newEntry } from './new-entry.js';
-import { checkTagCount, checkTags, freshMs, type Policy } from './policy.js';
+import { checkTagCount, checkTags, freshMs, type Policy, refreshOf } from './policy.js';
 import { encodeValue, type EncodedValue } from './value.js';
 import type { Waiters } from './waiters.js';
 
@@ -78,7 +78,8 @@ export class Loads {
           return await this.#loadDuringOutage(request);
         case 'held':
           if (flight.isRefresh) return undefined;
-          if (flight.stale !== undefined) return staleOutcome(flight.stale, 'refreshing');
+          if (flight.stale !== undefined && refreshOf(request.policy, flight.stale, clock.nowMs()) !== 'required')
+            return staleOutcome(flight.stale, 'refreshing');
           request.onWait?.();
           await watch.wait(
             coherence.isTrusted(slotKey)
@@ -151,7 +152,7 @@ export class Loads {
       prepared.encoded,
       prepared.value,
       ids,
-      { ...prepared, freshMs: prepared.freshMs },
+      { ...prepared, freshMs: prepared.freshMs, graceMs: prepared.loaded.graceMs },
       request.policy,
     );
     const isFilled = await redis.tier.fill(lease.slotKey, lease.token, toBytes(), lifetimeMs);
@@ -258,7 +259,7 @@ export class Loads {
       prepared.encoded,
       prepared.value,
       ids,
-      { ...prepared, freshMs: prepared.freshMs },
+      { ...prepared, freshMs: prepared.freshMs, graceMs: prepared.loaded.graceMs },
       policy,
     );
     if (policy.usesMemory) this.core.memory?.set(flight.key, entry);

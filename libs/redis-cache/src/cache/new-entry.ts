@@ -20,13 +20,13 @@ export function newEntry(
   encoded: EncodedValue,
   value: CachedValue,
   ids: readonly TagId[],
-  times: { freshMs: number; loadMs: number },
+  times: { freshMs: number; loadMs: number; graceMs?: number | undefined },
   policy: Policy,
 ): NewEntry {
   const { serverClockOf, clock, maxTtlMs, tagTable } = core.backend;
   const id = randomId();
   const createdAtMs = serverClockOf(core.slotKey(key)).nowMs();
-  const lifetimeMs = Math.min(times.freshMs + policy.graceMs, maxTtlMs);
+  const lifetimeMs = Math.min(times.freshMs + (times.graceMs ?? policy.graceMs), maxTtlMs);
   const [namespace, cache, ...tags] = ids as [TagId, TagId, ...TagId[]];
   const toBytes = () =>
     encodeEnvelope({

@@ -2,7 +2,8 @@ import { checkList, isOptions, kindOf, shown } from '../arguments.js';
 import { InvalidArgumentError, InvalidOptionsError } from '../errors.js';
 import { unknownName } from '../nearest.js';
 import { toMs, toMsOrZero, toTimeoutMs, type Duration } from '../time.js';
-import type { CallOptions, EntryOptions, Tags, Ttl } from './entry-options.js';
+import type { CallOptions, EntryOptions, Refresh, StaleValue, Tags, Ttl } from './entry-options.js';
+import type { Entry } from './memory-tier.js';
 import { encodeTag } from './key.js';
 import { DEFAULT_COMPRESS_ABOVE_BYTES } from './compression.js';
 import { CODEC_NAME, type Codec } from './value.js';
@@ -11,7 +12,7 @@ import { CODEC_NAME, type Codec } from './value.js';
 export interface Policy {
   readonly ttl: Ttl;
   readonly graceMs: number;
-  readonly refresh: 'background' | 'wait';
+  readonly refresh: Refresh | ((stale: StaleValue<never>) => Refresh);
   readonly softTimeoutMs: number | undefined;
   readonly hardTimeoutMs: number;
   /** `undefined`: the smaller of the ttl and one minute. */
@@ -66,7 +67,7 @@ const READERS: { readonly [Name in keyof CallOptions]-?: Reader<Name> } = {
     entry.graceMs = toMsOrZero(grace, 'grace');
   },
   refresh: (refresh, _maxTtlMs, { entry }) => {
-    oneOf('refresh', refresh, ['background', 'wait']);
+    if (typeof refresh !== 'function') oneOf('refresh', refresh, ['background', 'wait', 'required']);
     entry.refresh = refresh;
   },
   softTimeout: (timeout, _maxTtlMs, { entry }) => {
@@ -195,6 +196,12 @@ export function freshMs(
   const given = ttl ?? policy.ttl;
   const ms = ttlMs(typeof given === 'function' ? given(value) : given, limits.maxTtlMs, limits.nowMs);
   return jittered(isNegative && ttl === undefined ? Math.min(ms, DEFAULT_NEGATIVE_TTL_MS) : ms);
+}
+
+/** What the policy says of a stale entry. */
+export function refreshOf({ refresh }: Policy, entry: Entry, nowMs: number): Refresh {
+  if (typeof refresh !== 'function') return refresh;
+  return refresh({ value: entry.value.take() as never, staleMs: Math.max(0, nowMs - entry.freshUntilMs) });
 }
 
 export function checkTags(tags: readonly string[]): readonly string[] {

@@ -8,7 +8,7 @@ import { Flight, type Outcome } from './flight.js';
 import { refuseRecursion } from './loader-run.js';
 import { type LoadRequest, Loads, staleOutcome } from './loads.js';
 import type { Entry } from './memory-tier.js';
-import type { Policy } from './policy.js';
+import { type Policy, refreshOf } from './policy.js';
 import { Waiters } from './waiters.js';
 
 /** After a failed refresh the stale value is answered without another attempt for this long. */
@@ -185,7 +185,7 @@ export class ReadRoad implements CoherentCache {
       if (nowMs >= entry.hotUntilMs && policy.earlyBeta > 0) this.#refresh(request, entry);
       return { entry, source: 'l1', isStored: true };
     }
-    if (policy.refresh === 'wait' && !this.#isBackingOff(key)) return undefined;
+    if (refreshOf(policy, entry, nowMs) !== 'background' && !this.#isBackingOff(key)) return undefined;
     this.#refresh(request, entry);
     return { ...staleOutcome(entry, 'refreshing'), source: 'l1' };
   }
@@ -263,7 +263,8 @@ export class ReadRoad implements CoherentCache {
       if (found.state === 'stale') {
         flight.stale = found.entry;
         flight.staleReadAtMs = this.core.backend.clock.nowMs();
-        if (!flight.isRefresh && (request.policy.refresh === 'background' || this.#isBackingOff(request.key))) {
+        const refresh = refreshOf(request.policy, found.entry, flight.staleReadAtMs);
+        if (!flight.isRefresh && (refresh === 'background' || this.#isBackingOff(request.key))) {
           this.#refreshAfter(flight, request, found.entry);
           return staleOutcome(found.entry, 'refreshing');
         }
