@@ -1,7 +1,7 @@
 // @ts-check
 // `npm run demo:load`: the same requests without the cache, with a cold and with a warm one, every answer checked.
 import { parseArgs } from 'node:util';
-import { ensureDependencies, ensureRedis } from './setup.mjs';
+import { ensureDependencies } from './setup.mjs';
 
 const HELP = `Usage: npm run demo:load -- [options]
 
@@ -16,15 +16,13 @@ const { postgres, requests: count, seed, isJson } = readOptions();
 await ensureDependencies();
 if (postgres) process.env.DATABASE_URL = postgres;
 
-const { build, isRedisGiven, runWithServers, startApp, startCacheServer, startDatabase } =
-  await import('./demo-stack.mjs');
+const { build, runWithServers, startApp, startDatabase, startSharedStore } = await import('./demo-stack.mjs');
 const { freePort } = await import('./servers.mjs');
 const { withProgress } = await import('./progress.mjs');
 
 await runWithServers(async (keep) => {
-  const canStartRedis = !isRedisGiven() && (await ensureRedis());
+  const redis = keep(await startSharedStore());
   await build();
-  const redis = keep(await startCacheServer(canStartRedis));
   const database = keep(await startDatabase());
   const { openTruth } = await import('./demo-truth.mjs');
   const { demoRequests } = await import('./demo-requests.mjs');
@@ -34,22 +32,23 @@ await runWithServers(async (keep) => {
   keep({ stop: truth.close });
   const population = await truth.population();
   const sequence = (/** @type {number} */ run) => demoRequests(population, { count, seed, run });
+  // Cold whatever the server holds; the sessions that the first application begins are there for the second, too.
+  const namespace = `load-${process.pid}`;
   const start = async (/** @type {boolean} */ isCached) => {
-    // A namespace of its own is cold whatever the server holds.
-    const cache = { CACHE_ENABLED: String(isCached), CACHE_NAMESPACE: `load-${process.pid}` };
-    return keep(await startApp({ port: await freePort(), env: { ...redis.env, ...cache } }));
+    const cache = { CACHE_ENABLED: String(isCached), CACHE_NAMESPACE: namespace };
+    return keep(await startApp({ port: await freePort(), env: cache }));
   };
 
   const uncachedApp = await start(false);
   const { userIds } = sequence(1);
-  const tokens = await withProgress(`Logging ${userIds.length} users in`, async () =>
+  const cookies = await withProgress(`Logging ${userIds.length} users in`, async () =>
     logIn(uncachedApp.url, await truth.emails(userIds)),
   );
   let runs = 0;
   const run = async (/** @type {string} */ title, /** @type {import('./demo-stack.mjs').RunningApp} */ app) => {
     const { requests } = sequence((runs += 1));
     return withProgress(`${count} requests ${title}`, () =>
-      runRequests({ url: app.url, tokens, requests, truth }).catch((error) => {
+      runRequests({ url: app.url, cookies, requests, truth }).catch((error) => {
         throw new Error(`${error}\nThe application wrote last:\n${app.logTail()}`, { cause: error });
       }),
     );
@@ -102,8 +101,8 @@ function readOptions() {
 
 /** @typedef {import('./demo-run.mjs').RunResult} RunResult */
 
-/** @param {{ postgres: string, redis: string, requests: number, concurrency: number, uncached: RunResult, cold: RunResult, warm: RunResult }} result */
-function table({ postgres: database, redis, requests, concurrency, uncached, cold, warm }) {
+/** @param {{ postgres: string, requests: number, concurrency: number, uncached: RunResult, cold: RunResult, warm: RunResult }} result */
+function table({ postgres: database, requests, concurrency, uncached, cold, warm }) {
   const runs = [uncached, cold, warm];
   const ms = (/** @type {number} */ value) => `${value.toFixed(1)} ms`;
   const timesAs = (/** @type {(run: RunResult) => number} */ of) =>
@@ -144,7 +143,7 @@ function table({ postgres: database, redis, requests, concurrency, uncached, col
   const notes = [
     `${requests} requests a run, ${concurrency} at a time, on ${database === 'yours' ? 'the PostgreSQL that was given' : database}.`,
     database === 'pglite' && 'PGlite runs one query at a time: its times mean nothing. Install PostgreSQL for numbers.',
-    redis === 'none' && 'There is no Redis: the cache was in the memory of the application only.',
+    'Each request reads its session from Redis, in all columns alike: cached or not is what PostgreSQL knows.',
   ];
   return `\n${lines.join('\n')}\n\n${notes.filter(Boolean).join('\n')}`;
 }

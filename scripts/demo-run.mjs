@@ -21,19 +21,19 @@ const PASSWORD = 'comply-demo';
  */
 
 /**
- * Session tokens by user.
+ * The `Cookie` header of each user, logged in.
  * @param {string} url of the application
  * @param {Map<number, string>} emails
  * @returns {Promise<Map<number, string>>}
  */
 export async function logIn(url, emails) {
-  const tokens = new Map();
+  const cookies = new Map();
   for (const [userId, email] of emails) {
-    const { status, body } = await send(`${url}/auth/login`, 'POST', { email, password: PASSWORD });
+    const { status, body, cookie } = await send(`${url}/auth/login`, 'POST', { email, password: PASSWORD });
     if (status !== 200) throw new Error(`${email} could not log in: ${status} ${JSON.stringify(body)}`);
-    tokens.set(userId, body.token);
+    cookies.set(userId, cookie);
   }
-  return tokens;
+  return cookies;
 }
 
 /**
@@ -43,12 +43,12 @@ export async function logIn(url, emails) {
  *
  * @param {object} options
  * @param {string} options.url
- * @param {Map<number, string>} options.tokens
+ * @param {Map<number, string>} options.cookies
  * @param {DemoRequest[]} options.requests
  * @param {Truth} options.truth
  * @returns {Promise<RunResult>}
  */
-export async function runRequests({ url, tokens, requests, truth }) {
+export async function runRequests({ url, cookies, requests, truth }) {
   /** @type {Answer[]} */
   const answers = [];
   /** @type {string[]} */
@@ -57,8 +57,8 @@ export async function runRequests({ url, tokens, requests, truth }) {
   const before = await readCounters(url);
   for (const [first, ...reads] of spans(requests)) {
     const startedMs = performance.now();
-    const span = [await ask(url, tokens, /** @type {DemoRequest} */ (first))];
-    await inParallel(reads, async (request) => void span.push(await ask(url, tokens, request)));
+    const span = [await ask(url, cookies, /** @type {DemoRequest} */ (first))];
+    await inParallel(reads, async (request) => void span.push(await ask(url, cookies, request)));
     busyMs += performance.now() - startedMs;
     wrong.push(...(await findWrong(span, truth)));
     answers.push(...span);
@@ -99,34 +99,36 @@ function spans(requests) {
 
 /**
  * @param {string} url
- * @param {Map<number, string>} tokens
+ * @param {Map<number, string>} cookies
  * @param {DemoRequest} request
  * @returns {Promise<Answer>}
  */
-async function ask(url, tokens, request) {
+async function ask(url, cookies, request) {
   const startedMs = performance.now();
-  const answer = await send(`${url}${request.path}`, request.method, request.body, tokens.get(request.userId));
-  return { request, ms: performance.now() - startedMs, ...answer };
+  const path = `${url}${request.path}`;
+  const { status, body } = await send(path, request.method, request.body, cookies.get(request.userId));
+  return { request, ms: performance.now() - startedMs, status, body };
 }
 
 /**
  * @param {string} url
  * @param {string} method
  * @param {object} [body]
- * @param {string} [token]
- * @returns {Promise<{ status: number, body: any }>}
+ * @param {string} [cookie]
+ * @returns {Promise<{ status: number, body: any, cookie: string | undefined }>} the first cookie it sets
  */
-async function send(url, method, body, token) {
+async function send(url, method, body, cookie) {
   const response = await fetch(url, {
     method,
     headers: {
       ...(body && { 'content-type': 'application/json' }),
-      ...(token && { authorization: `Bearer ${token}` }),
+      ...(cookie && { cookie }),
     },
     body: body && JSON.stringify(body),
   });
   const text = await response.text();
-  return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
+  const [first] = response.headers.getSetCookie();
+  return { status: response.status, body: text === '' ? undefined : JSON.parse(text), cookie: first?.split(';', 1)[0] };
 }
 
 /**

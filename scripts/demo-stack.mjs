@@ -1,5 +1,6 @@
 // @ts-check
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,6 +11,7 @@ import { askLoopback, untilReady } from './loopback.mjs';
 import { onNpmGone } from './npm-parent.mjs';
 import { withProgress } from './progress.mjs';
 import { startPostgres, startRedis } from './servers.mjs';
+import { ensureRedis } from './setup.mjs';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -20,8 +22,6 @@ const POLL_MS = 200;
 const LOG_TAIL_LINES = 15;
 /** Each of them says on its own where Redis is; `.env.example` explains them. */
 const REDIS_VARIABLES = ['REDIS_URL', 'REDIS_HOST', 'REDIS_SENTINELS', 'REDIS_CLUSTER_NODES'];
-/** The value of REDIS_URL for a cache in the memory of the process. */
-const NO_REDIS = 'memory';
 
 /**
  * The reference application in a process that ends with us.
@@ -73,24 +73,21 @@ export async function build() {
   });
 }
 
-/** Whether the environment says which Redis to use, or to use none. */
-export function isRedisGiven() {
-  return REDIS_VARIABLES.some((name) => process.env[name]);
-}
-
 /**
- * The Redis of the environment, else a private one, else none: then values stay in the memory of the application.
- * @param {boolean} canStart whether a private one can be had
- * @returns {Promise<{ kind: 'yours' | 'private' | 'none', env: Record<string, string>, stop: () => Promise<void> }>}
- *   `env` tells the application
+ * The Redis of the environment, else a private one, which REDIS_URL names from then on. Sessions get secrets of this run
+ * where the environment has none.
+ * @returns {Promise<{ kind: 'yours' | 'private', stop: () => Promise<void> }>}
+ * @throws {Error} when there is none and none can be installed: sessions are nowhere else
  */
-export async function startCacheServer(canStart) {
-  const stop = async () => undefined;
-  if (process.env.REDIS_URL === NO_REDIS) return { kind: 'none', env: {}, stop };
-  if (isRedisGiven()) return { kind: 'yours', env: {}, stop };
-  if (!canStart) return { kind: 'none', env: { REDIS_URL: NO_REDIS }, stop };
+export async function startSharedStore() {
+  const secret = () => randomBytes(32).toString('base64');
+  process.env.SESSION_KEYS ||= `demo:${secret()}`;
+  process.env.SESSION_INDEX_KEY ||= secret();
+  if (REDIS_VARIABLES.some((name) => process.env[name])) return { kind: 'yours', stop: async () => undefined };
+  await ensureRedis();
   const redis = await startRedis();
-  return { kind: 'private', env: { REDIS_URL: redis.url }, stop: redis.stop };
+  process.env.REDIS_URL = redis.url;
+  return { kind: 'private', stop: redis.stop };
 }
 
 /**
@@ -117,11 +114,11 @@ export async function startDatabase() {
  *
  * @param {object} options
  * @param {number} options.port
- * @param {Record<string, string>} options.env what differs from our own environment
+ * @param {Record<string, string>} [options.env] what differs from our own environment
  * @returns {Promise<RunningApp>}
  * @throws {Error} with what the application wrote when it does not start
  */
-export async function startApp({ port, env }) {
+export async function startApp({ port, env = {} }) {
   const variables = Object.entries({ ...env, PORT: String(port) }).map(([name, value]) => `${name}=${value}`);
   const server = await startGuarded({
     name: 'rcache-app',

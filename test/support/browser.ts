@@ -12,7 +12,7 @@ export interface BrowserResponse {
 export class Browser {
   cookies = new Map<string, string>();
 
-  constructor(private readonly app: INestApplication) {}
+  constructor(readonly app: INestApplication) {}
 
   get(path: string, headers: Record<string, string> = {}): Promise<BrowserResponse> {
     return this.send('GET', path, undefined, headers);
@@ -32,7 +32,7 @@ export class Browser {
   async send(
     method: string,
     path: string,
-    body: unknown,
+    body?: unknown,
     headers: Record<string, string> = {},
   ): Promise<BrowserResponse> {
     const { port } = (this.app.getHttpServer() as { address(): AddressInfo }).address();

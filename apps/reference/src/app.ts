@@ -3,8 +3,8 @@ import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { SessionService } from 'nestjs-rcache';
 import { AppModule } from './app.module.js';
-import { SESSION_COOKIE } from './auth/access.guard.js';
 import { readEnvironment, type HttpAdapterName } from './environment.js';
 import { createValidationPipe } from './validation.pipe.js';
 
@@ -19,22 +19,30 @@ export interface AppOptions {
 export async function createApp({ adapter, logger }: AppOptions = {}): Promise<INestApplication> {
   // First: the configuration module adds the variables of `.env` to the environment.
   const module = AppModule.fromEnvironment();
-  const name = adapter ?? readEnvironment(process.env).HTTP_ADAPTER;
-  const app = await NestFactory.create(module, name === 'fastify' ? new FastifyAdapter() : new ExpressAdapter(), {
+  const { HTTP_ADAPTER, TRUSTED_PROXIES } = readEnvironment(process.env);
+  const app = await NestFactory.create(module, newAdapter(adapter ?? HTTP_ADAPTER, TRUSTED_PROXIES), {
     logger,
     // Idle keep-alive connections would hold a shutdown up.
     forceCloseConnections: true,
   });
   app.useGlobalPipes(createValidationPipe());
-  SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, openApi()));
+  SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, openApi(app.get(SessionService))));
   return app;
 }
 
-function openApi() {
+/** With so many proxies in front, which each add an address to `X-Forwarded-For`. */
+function newAdapter(name: HttpAdapterName, proxies: number) {
+  const isTrusted = (_address: string, hop: number) => hop < proxies;
+  if (name === 'fastify') return new FastifyAdapter({ trustProxy: isTrusted });
+  const adapter = new ExpressAdapter();
+  adapter.set('trust proxy', isTrusted);
+  return adapter;
+}
+
+function openApi(sessions: SessionService) {
   return new DocumentBuilder()
     .setTitle('ComplyDesk')
     .setDescription('Log in first: the session cookie is sent along from then on.')
-    .addCookieAuth(SESSION_COOKIE)
-    .addBearerAuth({ type: 'http', bearerFormat: 'opaque' })
+    .addCookieAuth(sessions.clearCookie().split('=', 1)[0])
     .build();
 }

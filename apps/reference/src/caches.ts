@@ -1,5 +1,5 @@
 import { defineCache, endOfDay } from 'nestjs-rcache';
-import type { Member, Session } from './auth/session.repository.js';
+import type { Member } from './auth/member.js';
 import type { Product } from './compliance/products.repository.js';
 import type { Baseline } from './database/schema.js';
 
@@ -14,25 +14,11 @@ export const tagOf = {
   rules: (orgId: number) => `rules:${orgId}`,
 };
 
-const SESSION_TTL_MS = 10 * 60_000;
-
 /**
- * For answers that must follow a log-out or a revocation at once, in every process: Redis is asked each time, because a
+ * For answers that must follow a revocation at once, in every process: Redis is asked each time, because a
  * copy in memory may be a message behind, or `maxStaleness` when the network is cut.
  */
 export const AT_ONCE = { consistency: 'strong' } as const;
-
-/**
- * 10 min, how long a row deleted by hand may still count, and never beyond the end of the session. A token that is none
- * is not stored: whoever tries many must not fill the cache, and a log-in has nothing to evict.
- */
-export const sessionCache = defineCache({
-  name: 'sessions',
-  key: (tokenHash: string) => [tokenHash],
-  ttl: (session: Session | undefined) =>
-    Math.max(1, Math.min(SESSION_TTL_MS, (session?.expiresAtMs ?? 0) - Date.now())),
-  negativeTtl: false,
-});
 
 /** 1 h: nobody changes a name or a title in ComplyDesk, but an import may. */
 export const userCache = defineCache({ name: 'users', key: (id: number) => [id], ttl: '1h' });

@@ -1,11 +1,13 @@
 import 'reflect-metadata';
 import { plainToInstance, Type } from 'class-transformer';
-import { IsIn, IsInt, Matches, Max, Min, validateSync } from 'class-validator';
+import { IsIn, IsInt, IsString, Matches, Max, Min, MinLength, validateSync } from 'class-validator';
 
 export const HTTP_ADAPTERS = ['express', 'fastify'] as const;
 export type HttpAdapterName = (typeof HTTP_ADAPTERS)[number];
 
-/** What the application reads from the environment; the cache reads its own part. `.env.example` explains each. */
+const REQUIRED = { message: '$property must be set' };
+
+/** What the application reads from the environment, or needs there; the library reads its own part. `.env.example` explains each. */
 export class Environment {
   @Matches(/^postgres(ql)?:\/\/\S+$/, { message: '$property must look like postgres://user:password@host:5432/name' })
   DATABASE_URL!: string;
@@ -24,6 +26,31 @@ export class Environment {
 
   @IsIn(HTTP_ADAPTERS)
   HTTP_ADAPTER: HttpAdapterName = 'express';
+
+  @Type(() => Number)
+  @IsInt()
+  @Min(0)
+  @Max(10)
+  TRUSTED_PROXIES = 0;
+
+  @IsString()
+  CACHE_NAMESPACE = 'app';
+
+  @MinLength(1, REQUIRED)
+  SESSION_KEYS!: string;
+
+  @MinLength(1, REQUIRED)
+  SESSION_INDEX_KEY!: string;
+
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  LOGIN_FAILURES_PER_ACCOUNT = 10;
+
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  LOGIN_FAILURES_PER_ADDRESS = 100;
 }
 
 /** @throws Error that lists every wrong variable at once; values are left out, because a URL holds a password. */

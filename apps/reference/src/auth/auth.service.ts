@@ -1,45 +1,62 @@
 import { Injectable, UnauthorizedException } from '@nestjs/common';
-import { createHash, randomBytes } from 'node:crypto';
-import { UsersRepository } from '../users/users.repository.js';
-import type { LoginResult } from './auth.dto.js';
-import { isPassword } from './password.js';
-import { SessionRepository, type Session } from './session.repository.js';
-
-export const SESSION_HOURS = 12;
-const TOKEN_BYTES = 32;
-// Compared where nobody has the address, so that the time of an answer does not tell who has an account.
-const NOBODY = `${Buffer.alloc(16).toString('base64url')}.${Buffer.alloc(32).toString('base64url')}`;
+import { type RequestSession, SessionService } from 'nestjs-rcache';
+import { UsersRepository, type Account } from '../users/users.repository.js';
+import type { Credentials } from './auth.dto.js';
+import { LoginThrottle } from './login-throttle.js';
+import type { Member, SessionContent } from './member.js';
+import { hashPassword, isOutdated, isPassword } from './password.js';
 
 @Injectable()
 export class AuthService {
   constructor(
     private readonly users: UsersRepository,
-    private readonly sessions: SessionRepository,
+    private readonly throttle: LoginThrottle,
+    private readonly sessions: SessionService<SessionContent>,
   ) {}
 
   /** @throws UnauthorizedException that does not say whether the address or the password is wrong */
-  async login(email: string, password: string): Promise<LoginResult> {
-    const user = await this.users.findCredentials(email);
-    const matches = await isPassword(password, user?.passwordHash ?? NOBODY);
-    if (!user || !matches) throw new UnauthorizedException('Wrong email or password');
-
-    const token = randomBytes(TOKEN_BYTES).toString('base64url');
-    const expiresAt = new Date(Date.now() + SESSION_HOURS * 3_600_000);
-    const member = { userId: user.id, orgId: user.orgId };
-    await this.sessions.create(hashOf(token), member, expiresAt);
-    return { token, expiresAt: expiresAt.toISOString(), ...member };
+  async login(session: RequestSession<SessionContent>, credentials: Credentials, ip: string): Promise<Member> {
+    const account = await this.accountOf(credentials, ip);
+    if (!account) throw wrongPassword();
+    const { id, orgId } = account;
+    if (isOutdated(account.passwordHash)) {
+      await this.users.replaceHash(account, await hashPassword(credentials.password));
+    }
+    await session.login(String(id), { orgId });
+    // Somebody who changed the password in this moment has ended the sessions there were, and this one just began.
+    if (await this.users.recordLogin(account)) return { userId: id, orgId };
+    await session.logout();
+    throw wrongPassword();
   }
 
-  async logout(token: string): Promise<void> {
-    await this.sessions.delete(hashOf(token));
+  /**
+   * Ends all other sessions of the user with it, or changes nothing.
+   *
+   * @returns `false` for a wrong password
+   */
+  async changePassword(
+    session: RequestSession<SessionContent>,
+    credentials: Credentials,
+    ip: string,
+    newPassword: string,
+  ): Promise<boolean> {
+    const account = await this.accountOf(credentials, ip);
+    if (!account) return false;
+    const hash = await hashPassword(newPassword);
+    await this.users.changePassword(account, hash, () =>
+      this.sessions.destroyAllOf(String(account.id), { except: session.stored }),
+    );
+    return true;
   }
 
-  async sessionOf(token: string): Promise<Session | undefined> {
-    return this.sessions.find(hashOf(token));
+  private accountOf({ email, password }: Credentials, ip: string): Promise<Account | undefined> {
+    return this.throttle.guard(email, ip, async () => {
+      const account = await this.users.findAccount(email);
+      return (await isPassword(password, account?.passwordHash)) ? account : undefined;
+    });
   }
 }
 
-// A token has 256 random bits: a plain hash cannot be reversed by trying, as that of a password could.
-function hashOf(token: string): string {
-  return createHash('sha256').update(token).digest('hex');
+function wrongPassword(): UnauthorizedException {
+  return new UnauthorizedException('Wrong email or password');
 }

@@ -1,7 +1,7 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Put } from '@nestjs/common';
-import { ApiBearerAuth, ApiCookieAuth, ApiNoContentResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
-import { CurrentSession, Requires } from '../auth/access.decorators.js';
-import type { Session } from '../auth/session.repository.js';
+import { ApiCookieAuth, ApiNoContentResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import { Requires } from '../auth/access.decorators.js';
+import { CurrentMember, type Member } from '../auth/member.js';
 import { IdParam } from '../params.js';
 import { UsersService } from '../users/users.service.js';
 import {
@@ -16,7 +16,6 @@ import { AuthzRepository } from './authz.repository.js';
 import { AuthzService } from './authz.service.js';
 
 @ApiTags('authz')
-@ApiBearerAuth()
 @ApiCookieAuth()
 @Controller()
 export class AuthzController {
@@ -29,7 +28,7 @@ export class AuthzController {
   @Get('users/:id/permissions')
   @Requires('users:read', { self: 'id' })
   @ApiOkResponse({ type: UserPermissions })
-  async permissions(@Param() { id }: IdParam, @CurrentSession() { orgId }: Session): Promise<UserPermissions> {
+  async permissions(@Param() { id }: IdParam, @CurrentMember() { orgId }: Member): Promise<UserPermissions> {
     await this.users.findIn(orgId, id);
     return this.authz.permissionsOf({ userId: id, orgId });
   }
@@ -40,7 +39,7 @@ export class AuthzController {
   @ApiOkResponse({ type: PermissionAnswer })
   async check(
     @Body() { userId, permission, productId }: PermissionQuestion,
-    @CurrentSession() { orgId }: Session,
+    @CurrentMember() { orgId }: Member,
   ): Promise<PermissionAnswer> {
     await this.users.findIn(orgId, userId);
     return { allowed: await this.authz.isAllowed({ userId, orgId }, permission, productId) };
@@ -50,16 +49,16 @@ export class AuthzController {
   @HttpCode(204)
   @Requires('roles:write')
   @ApiNoContentResponse({ description: 'The user has the role.' })
-  async grant(@Param() { id, roleId }: UserRoleParam, @CurrentSession() session: Session): Promise<void> {
-    await this.repository.grant(await this.grantOf(id, roleId, session));
+  async grant(@Param() { id, roleId }: UserRoleParam, @CurrentMember() member: Member): Promise<void> {
+    await this.repository.grant(await this.grantOf(id, roleId, member));
   }
 
   @Delete('users/:id/roles/:roleId')
   @HttpCode(204)
   @Requires('roles:write')
   @ApiNoContentResponse({ description: 'The user does not have the role, unless through a group.' })
-  async revoke(@Param() { id, roleId }: UserRoleParam, @CurrentSession() session: Session): Promise<void> {
-    await this.repository.revoke(await this.grantOf(id, roleId, session));
+  async revoke(@Param() { id, roleId }: UserRoleParam, @CurrentMember() member: Member): Promise<void> {
+    await this.repository.revoke(await this.grantOf(id, roleId, member));
   }
 
   @Patch('roles/:id')
@@ -68,13 +67,13 @@ export class AuthzController {
   async changeRole(
     @Param() { id }: IdParam,
     @Body() { permissions }: RoleChange,
-    @CurrentSession() { orgId, userId }: Session,
+    @CurrentMember() { orgId, userId }: Member,
   ): Promise<RoleWithPermissions> {
     return this.authz.changeRole(await this.authz.roleIn(orgId, id), permissions, userId);
   }
 
-  private async grantOf(userId: number, roleId: number, session: Session) {
-    await this.users.findIn(session.orgId, userId);
-    return { userId, role: await this.authz.roleIn(session.orgId, roleId), actorId: session.userId };
+  private async grantOf(userId: number, roleId: number, member: Member) {
+    await this.users.findIn(member.orgId, userId);
+    return { userId, role: await this.authz.roleIn(member.orgId, roleId), actorId: member.userId };
   }
 }

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { and, eq, inArray, sql } from 'drizzle-orm';
 import { Cacheable, CacheEvict } from 'nestjs-rcache';
-import type { Member } from '../auth/session.repository.js';
+import type { Member } from '../auth/member.js';
 import { AT_ONCE, grantedRoleCache, permissionCache, roleCache, tagOf } from '../caches.js';
 import { DATABASE, selectRows, type Database } from '../database/database.js';
 import { activity, permissions, rolePermissions, roles, userRoles } from '../database/schema.js';

@@ -1,5 +1,5 @@
 import { Injectable, NotFoundException } from '@nestjs/common';
-import type { Member } from '../auth/session.repository.js';
+import type { Member } from '../auth/member.js';
 import { invalidInput } from '../validation.pipe.js';
 import type { Role, RoleWithPermissions, UserPermissions } from './authz.dto.js';
 import { AuthzRepository } from './authz.repository.js';

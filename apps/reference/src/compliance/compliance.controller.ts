@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Put } from '@nestjs/common';
-import { ApiBearerAuth, ApiCookieAuth, ApiOkResponse, ApiTags } from '@nestjs/swagger';
-import { CurrentSession, Requires } from '../auth/access.decorators.js';
-import type { Session } from '../auth/session.repository.js';
+import { ApiCookieAuth, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import { Requires } from '../auth/access.decorators.js';
+import { CurrentMember, type Member } from '../auth/member.js';
 import { familyPermission } from '../authz/permissions.js';
 import { ControlParam, IdParam } from '../params.js';
 import { RulesService } from '../rules/rules.service.js';
@@ -9,7 +9,6 @@ import { ComplianceSummary, EvidenceDocument, StoredEvidence, ValidationResult }
 import { ComplianceService } from './compliance.service.js';
 
 @ApiTags('compliance')
-@ApiBearerAuth()
 @ApiCookieAuth()
 @Controller('products/:id')
 export class ComplianceController {
@@ -21,7 +20,7 @@ export class ComplianceController {
   @Get('compliance')
   @Requires('compliance:read', { product: 'id' })
   @ApiOkResponse({ type: ComplianceSummary })
-  async summary(@Param() { id }: IdParam, @CurrentSession() { orgId }: Session): Promise<ComplianceSummary> {
+  async summary(@Param() { id }: IdParam, @CurrentMember() { orgId }: Member): Promise<ComplianceSummary> {
     return this.compliance.summary(await this.compliance.productIn(orgId, id));
   }
 
@@ -29,7 +28,7 @@ export class ComplianceController {
   @HttpCode(200)
   @Requires('products:validate', { product: 'id' })
   @ApiOkResponse({ type: ValidationResult })
-  async validate(@Param() { id }: IdParam, @CurrentSession() { orgId }: Session): Promise<ValidationResult> {
+  async validate(@Param() { id }: IdParam, @CurrentMember() { orgId }: Member): Promise<ValidationResult> {
     return this.compliance.validate(await this.compliance.productIn(orgId, id));
   }
 
@@ -42,7 +41,7 @@ export class ComplianceController {
   async saveEvidence(
     @Param() { id, controlId }: ControlParam,
     @Body() document: EvidenceDocument,
-    @CurrentSession() { orgId, userId }: Session,
+    @CurrentMember() { orgId, userId }: Member,
   ): Promise<StoredEvidence> {
     const product = await this.compliance.productIn(orgId, id);
     await this.rules.find(orgId, controlId);

@@ -93,19 +93,6 @@ export const preferences = pgTable('preferences', {
   pageSize: integer('page_size').notNull(),
 });
 
-/** The token itself is never stored: whoever reads this table cannot log in with it. */
-export const sessions = pgTable(
-  'sessions',
-  {
-    tokenHash: text('token_hash').primaryKey(),
-    userId: integer('user_id')
-      .notNull()
-      .references(() => users.id),
-    expiresAt: timestamp('expires_at', { withTimezone: true }).notNull(),
-  },
-  (table) => [index('sessions_expires_at').on(table.expiresAt)],
-);
-
 export const products = pgTable(
   'products',
   {

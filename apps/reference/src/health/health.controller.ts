@@ -2,8 +2,7 @@ import { Controller, Get, Inject } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { HealthCheck, HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
 import { sql } from 'drizzle-orm';
-import { RedisCacheHealthIndicator } from 'nestjs-rcache';
-import { Public } from '../auth/access.decorators.js';
+import { Public, RedisCacheHealthIndicator } from 'nestjs-rcache';
 import { DATABASE, type Database } from '../database/database.js';
 
 const TIMEOUT_MS = 2_000;
@@ -26,11 +25,14 @@ export class HealthController {
     return this.health.check([]);
   }
 
-  /** Requests can be served: a load balancer sends them elsewhere while this is 503. Without Redis they are, slower. */
+  /** Requests can be served: a load balancer sends them elsewhere while this is 503. Sessions are nowhere but in Redis. */
   @Get('ready')
   @HealthCheck()
   ready() {
-    return this.health.check([() => this.database(), () => this.redisCache.check('redisCache')]);
+    return this.health.check([
+      () => this.database(),
+      () => this.redisCache.check('redisCache', { withoutRedis: 'down' }),
+    ]);
   }
 
   private database() {

@@ -1,7 +1,7 @@
 import { Controller, Get, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { PrometheusController } from '@willsoto/nestjs-prometheus';
-import { Public } from '../auth/access.decorators.js';
+import { Public } from 'nestjs-rcache';
 
 @ApiExcludeController()
 @Public()

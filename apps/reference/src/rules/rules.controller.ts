@@ -1,7 +1,7 @@
 import { Body, Controller, Get, Param, Put, Query } from '@nestjs/common';
-import { ApiBearerAuth, ApiCookieAuth, ApiOkResponse, ApiTags } from '@nestjs/swagger';
-import { CurrentSession, Requires } from '../auth/access.decorators.js';
-import type { Session } from '../auth/session.repository.js';
+import { ApiCookieAuth, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import { Requires } from '../auth/access.decorators.js';
+import { CurrentMember, type Member } from '../auth/member.js';
 import { ControlParam, IdParam } from '../params.js';
 import { OrganisationsService } from './organisations.service.js';
 import { Rule, RuleOverride, RuleQuery, RuleWithStatement } from './rule.js';
@@ -9,7 +9,6 @@ import { RulesRepository } from './rules.repository.js';
 import { RulesService } from './rules.service.js';
 
 @ApiTags('rules')
-@ApiBearerAuth()
 @ApiCookieAuth()
 @Controller('orgs/:id/rules')
 export class RulesController {
@@ -25,7 +24,7 @@ export class RulesController {
   async list(
     @Param() { id }: IdParam,
     @Query() { baseline }: RuleQuery,
-    @CurrentSession() { orgId }: Session,
+    @CurrentMember() { orgId }: Member,
   ): Promise<Rule[]> {
     const organisation = await this.organisations.findOwn(orgId, id);
     return this.rules.list(id, baseline ?? organisation.baseline);
@@ -34,10 +33,7 @@ export class RulesController {
   @Get(':controlId')
   @Requires('rules:read')
   @ApiOkResponse({ type: RuleWithStatement })
-  async find(
-    @Param() { id, controlId }: ControlParam,
-    @CurrentSession() { orgId }: Session,
-  ): Promise<RuleWithStatement> {
+  async find(@Param() { id, controlId }: ControlParam, @CurrentMember() { orgId }: Member): Promise<RuleWithStatement> {
     await this.organisations.findOwn(orgId, id);
     return this.service.find(id, controlId);
   }
@@ -48,7 +44,7 @@ export class RulesController {
   async override(
     @Param() { id, controlId }: ControlParam,
     @Body() decision: RuleOverride,
-    @CurrentSession() { orgId, userId }: Session,
+    @CurrentMember() { orgId, userId }: Member,
   ): Promise<RuleWithStatement> {
     await this.organisations.findOwn(orgId, id);
     await this.service.find(id, controlId);

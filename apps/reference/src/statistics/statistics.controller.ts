@@ -1,14 +1,13 @@
 import { Controller, Get, Param } from '@nestjs/common';
-import { ApiBearerAuth, ApiCookieAuth, ApiOkResponse, ApiTags } from '@nestjs/swagger';
-import { CurrentSession, Requires } from '../auth/access.decorators.js';
-import type { Session } from '../auth/session.repository.js';
+import { ApiCookieAuth, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import { Requires } from '../auth/access.decorators.js';
+import { CurrentMember, type Member } from '../auth/member.js';
 import { IdParam } from '../params.js';
 import { OrganisationsService } from '../rules/organisations.service.js';
 import { DailyStatistics } from './daily-statistics.js';
 import { StatisticsRepository } from './statistics.repository.js';
 
 @ApiTags('statistics')
-@ApiBearerAuth()
 @ApiCookieAuth()
 @Controller('orgs/:id/statistics')
 export class StatisticsController {
@@ -20,7 +19,7 @@ export class StatisticsController {
   @Get('daily')
   @Requires('statistics:read')
   @ApiOkResponse({ type: DailyStatistics })
-  async daily(@Param() { id }: IdParam, @CurrentSession() { orgId }: Session): Promise<DailyStatistics> {
+  async daily(@Param() { id }: IdParam, @CurrentMember() { orgId }: Member): Promise<DailyStatistics> {
     const { timeZone } = await this.organisations.findOwn(orgId, id);
     return this.statistics.today(id, timeZone);
   }
