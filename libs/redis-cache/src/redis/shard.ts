@@ -12,6 +12,7 @@ import { withDeadline } from './deadline.js';
 import { InFlight } from './in-flight.js';
 import { MergedReads } from './merged-reads.js';
 import { errorLabel, translateRedisError } from './redis-errors.js';
+import { sendTogether } from './send-together.js';
 import { ServerClock } from './server-clock.js';
 import { checkPrimary, identify, parseInfo, type ServerFacts } from './server-facts.js';
 
@@ -262,11 +263,15 @@ export class Shard {
 
   async #unguarded<T>(lane: Lane, command: string, operation: (client: Redis) => Promise<T>): Promise<T> {
     if (lane === 'data') {
-      return this.#pool.use((client) => this.#settled(command, operation(client), this.#timeouts.commandMs));
+      return this.#pool.use((client) => {
+        sendTogether(client);
+        return this.#settled(command, operation(client), this.#timeouts.commandMs);
+      });
     }
     if (!this.#controlIsChecked) {
       throw new RedisUnavailableError(`${command} was not sent: the control connection is not ready yet.`);
     }
+    sendTogether(this.#control);
     return this.#settled(command, operation(this.#control), this.#timeouts.controlMs);
   }
 
