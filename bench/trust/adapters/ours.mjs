@@ -37,6 +37,6 @@ async function untilTrusted(engine) {
   while (!isTrusted() && performance.now() < deadlineMs) await sleep(POLL_MS);
 }
 
-function optionsOf({ tags, ttlMs, graceMs } = {}) {
-  return { tags, ttl: ttlMs, grace: graceMs };
+function optionsOf(options) {
+  return options && { tags: options.tags, ttl: options.ttlMs, grace: options.graceMs };
 }
