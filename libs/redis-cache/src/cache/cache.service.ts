@@ -53,6 +53,7 @@ export interface WarmResult {
 }
 
 const NO_OPTIONS: InvalidateOptions = {};
+const NO_TAGS: readonly string[] = [];
 const UNCACHED = {
   source: 'loader',
   isStale: false,
@@ -100,8 +101,14 @@ export class CacheService {
   }
 
   /** The fresh value, or `undefined`; `lookup` tells a stored `undefined` from none. */
-  async get<T = unknown>(key: Key, options?: CallOptions<T>): Promise<T | undefined> {
-    return this.#get<T>(this.storedKey(key), options);
+  get<T = unknown>(key: Key, options?: CallOptions<T>): Promise<T | undefined> {
+    try {
+      const hot = this.#hotAsWritten(key, options);
+      if (hot !== undefined) return Promise.resolve(hot.value.take() as T);
+      return this.#get<T>(this.storedKey(key), options);
+    } catch (error) {
+      return rejected(error);
+    }
   }
 
   /** The value with its age, stale ones too, or why there is none. */
@@ -119,19 +126,17 @@ export class CacheService {
    */
   getOrSet<T>(key: Key, loader: Loader<T>, options?: CallOptions<T>): Promise<T> {
     try {
+      if (typeof loader === 'function') {
+        const hot = this.#hotAsWritten(key, options);
+        if (hot !== undefined) return Promise.resolve(hot.value.take() as T);
+      }
       const storedKey = this.storedKey(key);
       checkLoader(loader, storedKey);
-      if (this.#isEnabled && this.#policy.usesMemory && readsAsUsual(options)) {
-        // The hot path: one promise and nothing else.
-        const hot = this.#reads.hot(storedKey);
-        if (hot !== undefined) {
-          this.#countHit(storedKey, 'l1', false);
-          return Promise.resolve(hot.value.take() as T);
-        }
-      }
+      const hot = storedKey === key ? undefined : this.#hot(storedKey, options);
+      if (hot !== undefined) return Promise.resolve(hot.value.take() as T);
       return this.#load(storedKey, loader, options);
     } catch (error) {
-      return Promise.reject(error);
+      return rejected(error);
     }
   }
 
@@ -355,17 +360,38 @@ export class CacheService {
     return found.isHit && !found.isStale ? found.value : undefined;
   }
 
+  /**
+   * What memory answers to a key as its caller wrote it, if that needs no encoding: the shortest way to a value. A key
+   * that is encoded, or stands in a context, is never found by what was written.
+   */
+  #hotAsWritten(key: Key, options: CallOptions<never> | undefined): Entry | undefined {
+    if (typeof key !== 'string' || !this.#remembers(options)) return undefined;
+    const entry = this.#reads.hot(key);
+    if (entry?.hasPlainKey !== true) return undefined;
+    this.#countHit(key, 'l1', false);
+    return entry;
+  }
+
+  #hot(storedKey: string, options: CallOptions<never> | undefined): Entry | undefined {
+    const entry = this.#remembers(options) ? this.#reads.hot(storedKey) : undefined;
+    if (entry !== undefined) this.#countHit(storedKey, 'l1', false);
+    return entry;
+  }
+
+  #remembers(options: CallOptions<never> | undefined): boolean {
+    return this.#isEnabled && this.#policy.usesMemory && readsAsUsual(options);
+  }
+
   async #lookup<T>(storedKey: string, options: CallOptions<T> | undefined): Promise<Lookup<T>> {
     if (!this.#isEnabled) return { isHit: false, reason: 'disabled' };
-    if (this.#policy.usesMemory && readsAsUsual(options)) {
-      const hot = this.#reads.hot(storedKey);
-      if (hot !== undefined) return this.#lookedUp(storedKey, hot, 'l1', false, false);
-    }
+    const hot = this.#hot(storedKey, options);
+    if (hot !== undefined) return this.#lookedUp(hot, 'l1', false, false);
     const policy = this.#resolve(options);
     if (options?.bypass === true) return { isHit: false, reason: 'bypassed' };
     const found = await this.#reads.find(storedKey, policy, options?.consistency === 'strong');
     if (typeof found !== 'string') {
-      return this.#lookedUp(storedKey, found.entry, found.source, found.isStale, options?.values === 'copy');
+      this.#countHit(storedKey, found.source, found.isStale);
+      return this.#lookedUp(found.entry, found.source, found.isStale, options?.values === 'copy');
     }
     this.#missed(storedKey, found);
     return { isHit: false, reason: found };
@@ -378,12 +404,15 @@ export class CacheService {
     return this.#writes.set(storedKey, value, policy, storedTags(tags));
   }
 
-  async #load<T>(storedKey: string, loader: Loader<T>, options?: CallOptions<T>, onWait?: () => void): Promise<T> {
-    const arrival = await this.#arrive(storedKey, loader, options, onWait);
-    return ('uncached' in arrival ? arrival.uncached : arrival.entry.value.take(options?.values === 'copy')) as T;
+  #load<T>(storedKey: string, loader: Loader<T>, options?: CallOptions<T>, onWait?: () => void): Promise<T> {
+    return this.#arrive(storedKey, loader, options, onWait).then(
+      (arrival) =>
+        ('uncached' in arrival ? arrival.uncached : arrival.entry.value.take(options?.values === 'copy')) as T,
+    );
   }
 
-  async #arrive<T>(
+  /** Throws at once what is wrong with the options; everything else is a rejection. */
+  #arrive<T>(
     storedKey: string,
     loader: Loader<T>,
     options?: CallOptions<T>,
@@ -392,22 +421,29 @@ export class CacheService {
     const policy = this.#resolve(options);
     if (!this.#isEnabled || options?.bypass === true) {
       this.#core.stats.bypassed += 1;
-      return { uncached: await runUncached(storedKey, loader) };
+      return runUncached(storedKey, loader).then((uncached) => ({ uncached }));
     }
-    const tags = typeof policy.tags === 'function' ? [] : storedTags(policy.tags);
+    const tags = typeof policy.tags === 'function' ? NO_TAGS : storedTags(policy.tags);
     const isStrong = options?.consistency === 'strong';
     const request = { key: storedKey, policy, loader: loader as Loader<unknown>, tags, isStrong, onWait };
-    const arrival = await this.#reads.enter(request).catch((error: unknown) => {
-      // Nothing was found, whatever became of the load.
-      this.#missed(storedKey, 'absent');
-      throw error;
-    });
-    if (arrival.isShared) this.#core.stats.coalesced += 1;
-    if (arrival.staleness !== undefined) {
-      this.#core.backend.events.emit('stale', { cache: this.name, key: storedKey, reason: arrival.staleness });
+    return this.#reads.enter(request).then(
+      (arrival) => this.#arrived(storedKey, arrival),
+      (error: unknown) => {
+        // Nothing was found, whatever became of the load.
+        this.#missed(storedKey, 'absent');
+        throw error;
+      },
+    );
+  }
+
+  #arrived(storedKey: string, arrival: Arrival): Arrival {
+    const { source, staleness, isShared } = arrival;
+    if (isShared) this.#core.stats.coalesced += 1;
+    if (staleness !== undefined) {
+      this.#core.backend.events.emit('stale', { cache: this.name, key: storedKey, reason: staleness });
     }
-    if (arrival.source === 'loader') this.#missed(storedKey, 'absent');
-    else this.#countHit(storedKey, arrival.source, arrival.staleness !== undefined);
+    if (source === 'loader') this.#missed(storedKey, 'absent');
+    else this.#countHit(storedKey, source, staleness !== undefined);
     return arrival;
   }
 
@@ -415,8 +451,7 @@ export class CacheService {
     return resolvePolicy(this.#policy, options, this.#core.backend.maxTtlMs, 'Cache options', true);
   }
 
-  #lookedUp<T>(key: string, entry: Entry, source: 'l1' | 'l2', isStale: boolean, asCopy: boolean): Lookup<T> {
-    this.#countHit(key, source, isStale);
+  #lookedUp<T>(entry: Entry, source: 'l1' | 'l2', isStale: boolean, asCopy: boolean): Lookup<T> {
     const nowMs = this.#core.backend.clock.nowMs();
     return {
       isHit: true,
@@ -437,8 +472,9 @@ export class CacheService {
   }
 
   #missed(key: string, reason: MissReason): void {
-    this.#core.stats.misses += 1;
-    this.#core.backend.events.emit('miss', { cache: this.name, key, reason });
+    const { stats, backend, name } = this.#core;
+    stats.misses += 1;
+    if (backend.events.listensTo('miss')) backend.events.emit('miss', { cache: name, key, reason });
   }
 }
 
@@ -455,11 +491,16 @@ function readsAsUsual(options: CallOptions<never> | undefined): boolean {
   );
 }
 
-function storedTags(tags: readonly string[]): string[] {
+function storedTags(tags: readonly string[]): readonly string[] {
+  if (Array.isArray(tags) && tags.length === 0) return NO_TAGS;
   return checkTags(tags).map((tag) => userTag(tag));
 }
 
 function worst(statuses: readonly WriteStatus[]): WriteStatus {
   if (statuses.includes('queued')) return 'queued';
   return statuses.includes('deferred') ? 'deferred' : 'applied';
+}
+
+function rejected(error: unknown): Promise<never> {
+  return Promise.reject(error);
 }

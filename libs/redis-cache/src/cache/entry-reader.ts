@@ -23,9 +23,36 @@ export interface ReadOptions {
   readonly isStrong: boolean;
 }
 
-interface RunningRead {
-  promise: Promise<Found>;
+/** A read that is under way. */
+interface Reading {
+  readonly key: string;
+  readonly slotKey: string;
+  readonly policy: Policy;
+  readonly isStrong: boolean;
+  /** 0 for one whose entry must not be remembered. */
+  readonly ticket: number;
+  readonly startedAtMs: number;
+  /** Of the journal, when the read began. */
+  readonly carriedOut: number;
+  /** Until an announcement overtakes it. */
   isCurrent: boolean;
+}
+
+interface RunningRead {
+  readonly reading: Reading;
+  promise: Promise<Found>;
+}
+
+/** An entry that was read, and under what its ids were found current. */
+interface Judged {
+  readonly slotKey: string;
+  readonly raw: Buffer;
+  readonly envelope: Envelope;
+  readonly recorded: readonly TagId[];
+  /** Of the tag table, when its ids were looked at. */
+  readonly version: number;
+  readonly policy: Policy;
+  readonly ids: KnownIds;
 }
 
 const NO_IDS: KnownIds = new Map();
@@ -43,42 +70,62 @@ export class EntryReader {
   constructor(private readonly core: CacheCore) {}
 
   /** Never rejects for anything Redis does. */
-  read(key: string, policy: Policy, options: ReadOptions): Promise<Found> {
-    if (options.isStrong) return this.#read(key, policy, options, { isCurrent: false });
-    const running = this.#running.get(key);
+  read(key: string, policy: Policy, { tags, isStrong }: ReadOptions): Promise<Found> {
+    const { redis, coherence, clock } = this.core.backend;
+    if (redis === undefined) return Promise.resolve(this.#readMemory(key));
+    const running = isStrong ? undefined : this.#running.get(key);
     if (running !== undefined) return running.promise;
-    const read = { isCurrent: true } as RunningRead;
-    this.#running.set(key, read);
-    read.promise = this.#read(key, policy, options, read).finally(() => {
-      if (this.#running.get(key) === read) this.#running.delete(key);
-    });
-    return read.promise;
+    const slotKey = this.core.slotKey(key);
+    const reading: Reading = {
+      key,
+      slotKey,
+      policy,
+      isStrong,
+      ticket: isStrong ? 0 : coherence.ticket(slotKey),
+      startedAtMs: clock.nowMs(),
+      carriedOut: redis.journal.carriedOut,
+      isCurrent: !isStrong,
+    };
+    this.core.stats.readsL2 += 1;
+    const raw = redis.tier.get(slotKey);
+    const unknown = this.#unknown(reading, tags);
+    const promise =
+      unknown === undefined
+        ? raw.then(
+            (value) => this.#arrived(reading, value, NO_IDS),
+            (error: unknown) => this.#failed(reading, error),
+          )
+        : Promise.all([raw, this.#ask(unknown, isStrong, reading.ticket !== 0)]).then(
+            ([value, ids]) => this.#arrived(reading, value, ids),
+            (error: unknown) => this.#failed(reading, error),
+          );
+    if (!isStrong) this.#running.set(key, { reading, promise });
+    return promise;
   }
 
   /** Whether an entry may be used, wherever it was read. `ids` are those read for this call. */
-  async judge(key: string, raw: Buffer, policy: Policy, ids: KnownIds, isStrong: boolean): Promise<Found> {
+  judge(
+    key: string,
+    raw: Buffer,
+    policy: Policy,
+    ids: KnownIds,
+    isStrong: boolean,
+    nowMs = this.core.backend.clock.nowMs(),
+  ): Found | Promise<Found> {
     const envelope = decodeEnvelope(raw);
     if (envelope === undefined || envelope.codecName !== (policy.codec?.name ?? '')) return none('corrupt', raw, ids);
     const slotKey = this.core.slotKey(key);
     const recorded = this.#recordedIds(slotKey, envelope);
     const version = this.core.backend.tagTable.version;
-    if (!this.#allKnown(recorded, ids) && !(await this.#areCurrent(recorded, ids, isStrong))) {
-      return none('invalidated', raw, ids);
-    }
-    if (recorded.some(({ tag }) => this.core.backend.redis?.journal.covers('tag', tag)))
-      return none('invalidated', raw, ids);
-    const nowMs = this.core.backend.serverClockOf(slotKey).nowMs();
-    if (nowMs >= envelope.servableUntilMs || isExpiredWithoutGrace(envelope)) return none('expired', raw, ids);
-    const entry = this.#entry(slotKey, envelope, recorded, version, policy);
-    if (entry === undefined) return none('corrupt', raw, ids);
-    const isFresh = !envelope.softExpired && nowMs < envelope.freshUntilMs;
-    return { state: isFresh ? 'fresh' : 'stale', entry, seenId: idBytes(raw), ids };
+    const use = (): Found => this.#use({ slotKey, raw, envelope, recorded, version, policy, ids });
+    if (this.#allKnown(recorded, ids, nowMs)) return use();
+    return this.#areCurrent(recorded, ids, isStrong).then((are) => (are ? use() : none('invalidated', raw, ids)));
   }
 
   overtake(key: string): void {
     const running = this.#running.get(key);
     if (running === undefined) return;
-    running.isCurrent = false;
+    running.reading.isCurrent = false;
     this.#running.delete(key);
   }
 
@@ -87,56 +134,61 @@ export class EntryReader {
   }
 
   /** Whether all ids are current as far as this process knows without asking. */
-  areKnownCurrent(ids: readonly TagId[]): boolean {
+  areKnownCurrent(ids: readonly TagId[], nowMs: number): boolean {
     const { tagTable } = this.core.backend;
-    for (const { tag, id } of ids) if (tagTable.known(tag) !== id) return false;
+    for (const { tag, id } of ids) if (tagTable.known(tag, nowMs) !== id) return false;
     return true;
   }
 
-  async #read(key: string, policy: Policy, options: ReadOptions, read: { isCurrent: boolean }): Promise<Found> {
-    const { core } = this;
-    const { coherence, clock, redis } = core.backend;
-    if (redis === undefined) return this.#readMemory(key);
-    const slotKey = core.slotKey(key);
-    const ticket = options.isStrong ? 0 : coherence.ticket(slotKey);
-    const startedAtMs = clock.nowMs();
-    const { carriedOut } = redis.journal;
-    core.stats.readsL2 += 1;
+  /** Answers at once when nothing has to be asked, which is nearly always. */
+  #arrived(reading: Reading, raw: Buffer | null, ids: KnownIds): Found | Promise<Found> {
+    const nowMs = this.core.backend.clock.nowMs();
+    this.core.stats.recordRead(nowMs - reading.startedAtMs);
     try {
-      const tags = [...core.reserved.of(slotKey), ...options.tags];
-      const unknown = options.isStrong ? tags : this.#unknown(tags);
-      const [raw, ids] = await Promise.all([
-        redis.tier.get(slotKey),
-        unknown.length === 0 ? NO_IDS : this.#ask(unknown, options.isStrong, ticket !== 0),
-      ]);
-      core.stats.recordRead(clock.nowMs() - startedAtMs);
-      let found = await this.#foundAt(key, slotKey, raw, policy, ids, options.isStrong);
-      // What was journaled when this read began, and carried out since, was perhaps read before that.
-      if (redis.journal.carriedOut !== carriedOut) found = none('invalidated', raw, ids);
-      if (found.state === 'none') core.stats.missesL2 += 1;
-      const { memory } = core;
-      if ((found.state === 'fresh' || found.state === 'stale') && policy.usesMemory && memory !== undefined) {
-        if (read.isCurrent && coherence.isValid(ticket)) memory.set(key, found.entry);
-      }
-      return found;
+      const found = this.#foundAt(reading, raw, ids, nowMs);
+      if (!(found instanceof Promise)) return this.#finished(reading, raw, ids, found);
+      return found.then(
+        (later) => this.#finished(reading, raw, ids, later),
+        (error: unknown) => this.#failed(reading, error),
+      );
     } catch (error) {
-      if (!isUnanswered(error)) throw error;
-      core.stats.errorsL2 += 1;
-      return { state: 'unavailable' };
+      return this.#failed(reading, error);
     }
   }
 
-  async #foundAt(
-    key: string,
-    slotKey: string,
-    raw: Buffer | null,
-    policy: Policy,
-    ids: KnownIds,
-    isStrong: boolean,
-  ): Promise<Found> {
+  #finished(reading: Reading, raw: Buffer | null, ids: KnownIds, judged: Found): Found {
+    this.#ended(reading);
+    const { memory, stats, backend } = this.core;
+    // What was journaled when this read began, and carried out since, was perhaps read before that.
+    const found = backend.redis?.journal.carriedOut === reading.carriedOut ? judged : none('invalidated', raw, ids);
+    if (found.state === 'none') stats.missesL2 += 1;
+    else if (found.state !== 'unavailable' && reading.policy.usesMemory && memory !== undefined) {
+      if (reading.isCurrent && backend.coherence.isValid(reading.ticket)) memory.set(reading.key, found.entry);
+    }
+    return found;
+  }
+
+  #failed(reading: Reading, error: unknown): Found {
+    this.#ended(reading);
+    if (!isUnanswered(error)) throw error;
+    this.core.stats.errorsL2 += 1;
+    return { state: 'unavailable' };
+  }
+
+  #ended(reading: Reading): void {
+    if (this.#running.get(reading.key)?.reading === reading) this.#running.delete(reading.key);
+  }
+
+  #foundAt(reading: Reading, raw: Buffer | null, ids: KnownIds, nowMs: number): Found | Promise<Found> {
+    const { key, slotKey, policy, isStrong } = reading;
     if (this.core.backend.redis?.journal.covers('entry', slotKey) === true) return none('invalidated', raw, ids);
     if (raw === null) return none('absent', raw, ids);
-    const found = await this.judge(key, raw, policy, ids, isStrong);
+    const found = this.judge(key, raw, policy, ids, isStrong, nowMs);
+    if (!(found instanceof Promise)) return this.#noteCorrupt(key, found);
+    return found.then((later) => this.#noteCorrupt(key, later));
+  }
+
+  #noteCorrupt(key: string, found: Found): Found {
     if (found.state === 'none' && found.reason === 'corrupt') this.core.foundCorrupt(key);
     return found;
   }
@@ -147,17 +199,26 @@ export class EntryReader {
     if (entry === undefined) return none('absent', null, NO_IDS);
     const nowMs = backend.clock.nowMs();
     if (nowMs >= entry.servableUntilMs) return none('expired', null, NO_IDS);
-    if (!this.areKnownCurrent(entry.ids)) return none('invalidated', null, NO_IDS);
+    if (!this.areKnownCurrent(entry.ids, nowMs)) return none('invalidated', null, NO_IDS);
     return { state: nowMs < entry.freshUntilMs ? 'fresh' : 'stale', entry, seenId: NO_ENTRY, ids: NO_IDS };
   }
 
-  #entry(
-    slotKey: string,
-    envelope: Envelope,
-    ids: readonly TagId[],
-    version: number,
-    policy: Policy,
-  ): Entry | undefined {
+  /** An entry whose ids are current, unless its time is over or its value cannot be read. */
+  #use(judged: Judged): Found {
+    const { slotKey, raw, envelope, recorded, ids } = judged;
+    const { redis, serverClockOf } = this.core.backend;
+    if (redis !== undefined && redis.journal.queued > 0) {
+      if (recorded.some(({ tag }) => redis.journal.covers('tag', tag))) return none('invalidated', raw, ids);
+    }
+    const serverNowMs = serverClockOf(slotKey).nowMs();
+    if (serverNowMs >= envelope.servableUntilMs || isExpiredWithoutGrace(envelope)) return none('expired', raw, ids);
+    const entry = this.#entry(judged);
+    if (entry === undefined) return none('corrupt', raw, ids);
+    const isFresh = !envelope.softExpired && serverNowMs < envelope.freshUntilMs;
+    return { state: isFresh ? 'fresh' : 'stale', entry, seenId: idBytes(raw), ids };
+  }
+
+  #entry({ slotKey, envelope, recorded, version, policy }: Judged): Entry | undefined {
     const { serverClockOf, coherence, clock } = this.core.backend;
     const serverClock = serverClockOf(slotKey);
     const trust = coherence.trustOf(slotKey);
@@ -176,23 +237,27 @@ export class EntryReader {
       freshUntilMs,
       servableUntilMs: serverClock.toLocalMs(envelope.servableUntilMs),
       hotUntilMs: hotUntil(freshUntilMs, envelope.loadMs, policy, clock.random()),
-      keptUntilMs: clock.nowMs() + policy.memoryTtlMs,
+      keptUntilMs: policy.memoryTtlMs === Infinity ? Infinity : clock.nowMs() + policy.memoryTtlMs,
       loadMs: envelope.loadMs,
-      ids,
+      ids: recorded,
       trust,
-      tagTrusts: this.#tagTrusts(trust, ids),
+      tagTrusts: this.#tagTrusts(trust, recorded),
       verifiedAtVersion: version,
       isOutage: false,
       bytes: value.bytes,
+      hasPlainKey: false,
     };
   }
 
   /** Empty but for a cluster, whose tags may be on other nodes than their entries. */
   #tagTrusts(own: Trust, ids: readonly TagId[]): readonly Trust[] {
     const { coherence } = this.core.backend;
-    const others = new Set(ids.map(({ tag }) => coherence.trustOf(tag)));
-    others.delete(own);
-    return others.size === 0 ? NO_TRUSTS : [...others];
+    let others: Trust[] | undefined;
+    for (const { tag } of ids) {
+      const trust = coherence.trustOf(tag);
+      if (trust !== own && others?.includes(trust) !== true) (others ??= []).push(trust);
+    }
+    return others ?? NO_TRUSTS;
   }
 
   #recordedIds(slotKey: string, envelope: Envelope): readonly TagId[] {
@@ -200,9 +265,13 @@ export class EntryReader {
     return [{ tag: namespace, id: envelope.namespaceId }, { tag: cache, id: envelope.cacheId }, ...envelope.tags];
   }
 
-  #unknown(tags: readonly string[]): string[] {
+  /** The tags whose ids have to be asked for, `undefined` when there are none. */
+  #unknown({ slotKey, isStrong, startedAtMs }: Reading, tags: readonly string[]): readonly string[] | undefined {
     const { tagTable } = this.core.backend;
-    return tags.filter((tag) => tagTable.known(tag) === undefined);
+    const isUnknown = (tag: string): boolean => isStrong || tagTable.known(tag, startedAtMs) === undefined;
+    const reserved = this.core.reserved.of(slotKey);
+    if (!reserved.some(isUnknown) && !tags.some(isUnknown)) return undefined;
+    return [...reserved, ...tags].filter(isUnknown);
   }
 
   async #ask(
@@ -220,8 +289,8 @@ export class EntryReader {
     return new Map(tags.map((tag, index) => [tag, answers[index]]));
   }
 
-  #allKnown(recorded: readonly TagId[], ids: KnownIds): boolean {
-    if (ids.size === 0) return this.areKnownCurrent(recorded);
+  #allKnown(recorded: readonly TagId[], ids: KnownIds, nowMs: number): boolean {
+    if (ids.size === 0) return this.areKnownCurrent(recorded, nowMs);
     return recorded.every(({ tag, id }) => ids.get(tag) === id);
   }
 

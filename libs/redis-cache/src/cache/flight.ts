@@ -14,13 +14,15 @@ export interface Outcome {
 }
 
 interface Caller {
-  policy: Policy;
-  resolve: (outcome: Outcome) => void;
-  reject: (error: unknown) => void;
-  timers: NodeJS.Timeout[];
+  readonly policy: Policy;
+  readonly resolve: (outcome: Outcome) => void;
+  readonly reject: (error: unknown) => void;
+  hardTimer: NodeJS.Timeout | undefined;
+  softTimer: NodeJS.Timeout | undefined;
 }
 
 const MAX_MARKERS = 1000;
+const NO_MARKERS: string[] = [];
 
 /**
  * One road to a value, shared by all callers of its key in this process: they join until an invalidation cuts it.
@@ -34,16 +36,23 @@ export class Flight {
   stale: Entry | undefined;
   staleReadAtMs = 0;
   /** Set by the road: whether `stale` is still what Redis holds. */
-  isStaleServable: () => Promise<boolean> = () => Promise.resolve(false);
-  readonly #abort = new AbortController();
-  readonly #callers = new Set<Caller>();
-  readonly #markers: string[] = [];
+  isStaleServable: (() => Promise<boolean>) | undefined;
+  /** Another flight of this key that is under way: see `Airborne`. */
+  earlier: Flight | undefined;
+  /** Few loaders look at their signal, and no reader does. */
+  #controller: AbortController | undefined;
+  #isAbandoned = false;
+  #callers: Caller[] = [];
+  #markers = NO_MARKERS;
   #markersOverflowed = false;
   #isSlow = false;
   #isKept: boolean;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(
     readonly key: string,
+    /** Encoded tags it knows from the beginning. */
+    readonly tags: readonly string[] = [],
     /** Set for a refresh in the background: the entry it is to replace. */
     readonly replaced?: Entry,
   ) {
@@ -56,11 +65,15 @@ export class Flight {
 
   /** Aborted when nobody is left who wants the result. */
   get signal(): AbortSignal {
-    return this.#abort.signal;
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#isAbandoned) this.#controller.abort();
+    }
+    return this.#controller.signal;
   }
 
   get isAbandoned(): boolean {
-    return this.#abort.signal.aborted;
+    return this.#isAbandoned;
   }
 
   /** How many tag invalidations the flight had seen when a caller joined: its place in `hasMarkerBefore`. */
@@ -70,8 +83,8 @@ export class Flight {
 
   join(policy: Policy): Promise<Outcome> {
     return new Promise((resolve, reject) => {
-      const caller: Caller = { policy, resolve, reject, timers: [] };
-      this.#callers.add(caller);
+      const caller: Caller = { policy, resolve, reject, hardTimer: undefined, softTimer: undefined };
+      this.#callers.push(caller);
       if (this.#isSlow) this.#startTimers(caller);
     });
   }
@@ -92,14 +105,20 @@ export class Flight {
   }
 
   /** A refresh nobody waits for still ends, at its hard timeout. */
-  abortAfter(ms: number): NodeJS.Timeout {
-    return timer(() => {
-      this.#abort.abort();
+  abortAfter(ms: number): void {
+    this.#timer = timer(() => {
+      this.#abandon();
     }, ms);
+  }
+
+  /** It is over, whether or not anybody got something. */
+  end(): void {
+    clearTimeout(this.#timer);
   }
 
   noteMarker(tag: string): void {
     if (this.#markers.length >= MAX_MARKERS) this.#markersOverflowed = true;
+    else if (this.#markers === NO_MARKERS) this.#markers = [tag];
     else this.#markers.push(tag);
   }
 
@@ -113,32 +132,42 @@ export class Flight {
     return this.#markers.slice(0, count).some((marker) => tags.includes(marker));
   }
 
+  #abandon(): void {
+    this.#isAbandoned = true;
+    this.#controller?.abort();
+  }
+
   #startTimers(caller: Caller): void {
     const { hardTimeoutMs, softTimeoutMs } = caller.policy;
-    caller.timers.push(
-      timer(() => {
-        this.#callers.delete(caller);
-        clear(caller);
-        caller.reject(new LoaderTimeoutError(this.key, hardTimeoutMs));
-        if (this.#callers.size === 0 && !this.#isKept) this.#abort.abort();
-      }, hardTimeoutMs),
-    );
+    caller.hardTimer = timer(() => {
+      this.#dismiss(caller);
+      caller.reject(new LoaderTimeoutError(this.key, hardTimeoutMs));
+      if (this.#callers.length === 0 && !this.#isKept) this.#abandon();
+    }, hardTimeoutMs);
     if (softTimeoutMs === undefined) return;
-    caller.timers.push(setTimeout(() => void this.#answerStale(caller), softTimeoutMs));
+    caller.softTimer = setTimeout(() => void this.#answerStale(caller), softTimeoutMs);
   }
 
   async #answerStale(caller: Caller): Promise<void> {
-    if (this.stale === undefined || !(await this.isStaleServable()) || !this.#callers.delete(caller)) return;
-    clear(caller);
+    if (this.stale === undefined || !(await this.isStaleServable?.()) || !this.#dismiss(caller)) return;
     // The load goes on for the next reader, as a refresh would.
     this.#isKept = true;
     caller.resolve({ entry: this.stale, source: 'l2', staleness: 'timeout', isStored: true });
   }
 
+  /** @returns whether the caller still waited */
+  #dismiss(caller: Caller): boolean {
+    const index = this.#callers.indexOf(caller);
+    if (index === -1) return false;
+    this.#callers.splice(index, 1);
+    clear(caller);
+    return true;
+  }
+
   #leave(): Caller[] {
-    const callers = [...this.#callers];
-    this.#callers.clear();
-    for (const caller of callers) clear(caller);
+    const callers = this.#callers;
+    this.#callers = [];
+    if (this.#isSlow) for (const caller of callers) clear(caller);
     return callers;
   }
 }
@@ -148,6 +177,7 @@ function timer(run: () => void, ms: number): NodeJS.Timeout {
   return setTimeout(run, ms).unref();
 }
 
-function clear(caller: Caller): void {
-  for (const timer of caller.timers) clearTimeout(timer);
+function clear({ hardTimer, softTimer }: Caller): void {
+  clearTimeout(hardTimer);
+  clearTimeout(softTimer);
 }

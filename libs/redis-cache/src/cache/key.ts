@@ -39,7 +39,7 @@ const RECOGNISABLE_LENGTH = 80;
 // Deeper means a cycle, or something that was not meant to be a key.
 const MAX_DEPTH = 32;
 
-// Every memory hit runs this once: a key that needs no encoding is its own text.
+// Nearly every read runs this: a key that needs no encoding is its own text.
 const PLAIN = /^[A-Za-z0-9_.:=,+-]{1,200}$/;
 const UNSAFE_RUN = /[^A-Za-z0-9_.:=,+-]+/g;
 
@@ -79,8 +79,13 @@ export function encodeContext(segments: readonly string[], encodedKey: string): 
   return shorten(`${segments.map((segment) => `@${encodeName(segment, 'context segment')}`).join('')}|${encodedKey}`);
 }
 
+/** Whether a text is its own key. */
+export function isPlain(text: string): boolean {
+  return PLAIN.test(text);
+}
+
 function encodeName(text: string, what: string): string {
-  if (typeof text === 'string' && PLAIN.test(text)) return text;
+  if (typeof text === 'string' && isPlain(text)) return text;
   if (typeof text !== 'string' || text === '') {
     throw new InvalidArgumentError(`A ${what} is text that is not empty; this one is ${shown(text)}.`);
   }

@@ -23,6 +23,7 @@ interface Load {
 }
 
 const running = new AsyncLocalStorage<Load>();
+let loadsUnderWay = 0;
 
 /** @throws RecursiveLoadError when the code that runs now is, however deep, the loader of that very key. */
 export function refuseRecursion(cache: object, key: string): void {
@@ -53,14 +54,20 @@ export function checkBulkLoader(loader: unknown, method: string): void {
 export async function runLoader(
   cache: object,
   loader: Loader<unknown>,
-  context: { key: string; signal: AbortSignal; previous: unknown },
+  flight: { readonly key: string; readonly signal: AbortSignal },
+  previous: unknown,
 ): Promise<Loaded> {
   let ttl: Duration | Date | undefined;
   let graceMs: number | undefined;
   let tags: readonly string[] | undefined;
   let isSkipped = false;
   const loadContext: LoadContext = {
-    ...context,
+    key: flight.key,
+    previous,
+    // Made when it is first looked at.
+    get signal() {
+      return flight.signal;
+    },
     setTtl: (given) => {
       ttl = given;
     },
@@ -74,16 +81,20 @@ export async function runLoader(
       isSkipped = true;
     },
   };
-  const load: Load = { cache, key: context.key, outer: innermostLoad(), hasEnded: false };
+  const load: Load = { cache, key: flight.key, outer: innermostLoad(), hasEnded: false };
   let value: unknown;
+  loadsUnderWay += 1;
   try {
     value = await running.run(load, async () => loader(loadContext));
   } finally {
     load.hasEnded = true;
+    loadsUnderWay -= 1;
+    // While it is in use, every promise of the process pays for it (before Node 24).
+    if (loadsUnderWay === 0) running.disable();
   }
   if (isStream(value)) {
-    throw new InvalidArgumentError(`The loader of key "${context.key}" returned a stream. Return its content.`, {
-      key: context.key,
+    throw new InvalidArgumentError(`The loader of key "${flight.key}" returned a stream. Return its content.`, {
+      key: flight.key,
     });
   }
   return { value, ttl, graceMs, tags, isSkipped };

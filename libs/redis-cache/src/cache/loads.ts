@@ -200,8 +200,7 @@ export class Loads {
     const { clock, maxTtlMs } = this.core.backend;
     const startedAtMs = clock.nowMs();
     try {
-      const context = { key: flight.key, signal: flight.signal, previous: flight.stale?.value.take() };
-      const loaded = await runLoader(this.core, loader, context);
+      const loaded = await runLoader(this.core, loader, flight, flight.stale?.value.take());
       const loadMs = clock.nowMs() - startedAtMs;
       this.core.stats.loads += 1;
       this.core.stats.recordLoad(loadMs);

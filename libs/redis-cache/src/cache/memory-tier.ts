@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { CachedValue } from './cached-value.js';
 import type { TagId } from './envelope.js';
+import { isPlain } from './key.js';
 import type { Trust } from './trust.js';
 
 /** An entry as this process knows it; instants are on the monotonic clock. */
@@ -27,6 +28,8 @@ export interface Entry {
   /** Loaded while Redis was away: its ids are unknown, and it lives no longer than `trust` says. */
   readonly isOutage: boolean;
   readonly bytes: number;
+  /** Said by the memory: the key is what its caller wrote, so that whoever writes it again means this entry. */
+  hasPlainKey: boolean;
 }
 
 export interface MemoryLimits {
@@ -69,6 +72,7 @@ export class MemoryTier {
 
   set(key: string, entry: Entry): void {
     if (entry.isOutage) this.#outageEntries += 1;
+    entry.hasPlainKey = isPlain(key);
     this.#entries.set(key, entry);
   }
 

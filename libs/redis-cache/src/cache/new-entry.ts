@@ -61,6 +61,7 @@ export function newEntry(
     verifiedAtVersion: tagTable.version - 1,
     isOutage: false,
     bytes: value.bytes,
+    hasPlainKey: false,
   };
   return { toBytes, entry, lifetimeMs };
 }

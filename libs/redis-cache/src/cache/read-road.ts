@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { MissReason } from '../events.js';
+import { Airborne } from './airborne.js';
 import type { CacheCore } from './backend.js';
 import type { CoherentCache, Forgotten } from './coherence.js';
 import type { Loader } from './entry-options.js';
@@ -26,7 +27,7 @@ export interface ReadRequest {
 }
 
 /** An outcome, and whether another caller's flight brought it. */
-export type Arrival = Outcome & { readonly isShared: boolean };
+export type Arrival = Omit<Outcome, 'valueTags'> & { readonly isShared: boolean };
 
 /**
  * The one road on which values are read: memory, then single flight, then Redis, then lease, loader and fill. Fails
@@ -39,8 +40,7 @@ export class ReadRoad implements CoherentCache {
   /** Flights that may be joined, and refreshes, by key. */
   readonly #flights = new Map<string, Flight>();
   readonly #refreshes = new Map<string, Flight>();
-  /** Every flight under way by key, those nobody may join among them, with the tags it knows: to be told of changes. */
-  readonly #airborne = new Map<string, Map<Flight, readonly string[]>>();
+  readonly #airborne = new Airborne();
   readonly #backoffUntilMs = new LRUCache<string, number>({ max: 1000 });
 
   constructor(private readonly core: CacheCore) {
@@ -76,33 +76,22 @@ export class ReadRoad implements CoherentCache {
   }
 
   /** A value, from wherever it is nearest. Rejects with what the loader threw, or with our error for the caller. */
-  async enter(request: ReadRequest): Promise<Arrival> {
-    const { key, policy } = request;
-    refuseRecursion(this.core, key);
-    for (let isFirst = true; ; isFirst = false) {
-      const known = this.#answerFromMemory(request);
-      if (known !== undefined) return { ...known, isShared: false };
-      if (isFirst && policy.usesMemory && !request.isStrong) this.core.stats.missesL1 += 1;
-      const running = request.isStrong ? undefined : this.#joinable(key);
-      const flight = running ?? this.#launch(request);
-      if (running !== undefined) request.onWait?.();
-      const seenWhenJoined = flight.markersSeen;
-      const outcome = await flight.join(policy);
-      // Whoever came after one of the entry's tags was invalidated must not get what was read or loaded before.
-      const isOld = seenWhenJoined > 0 && flight.hasMarkerBefore(seenWhenJoined, tagsOf(outcome));
-      const source = outcome.source === 'l2' ? this.core.storeTier : outcome.source;
-      if (!isOld) return { ...outcome, source, isShared: running !== undefined };
-    }
+  enter(request: ReadRequest): Promise<Arrival> {
+    refuseRecursion(this.core, request.key);
+    const known = this.#answerFromMemory(request);
+    if (known !== undefined) return Promise.resolve(arrivalOf(known, false));
+    if (request.policy.usesMemory && !request.isStrong) this.core.stats.missesL1 += 1;
+    return this.#board(request);
   }
 
   /** Runs a write whose result is to be stored, told of what is invalidated meanwhile like any load. */
   async put(request: ReadRequest): Promise<Outcome> {
-    const flight = new Flight(request.key);
-    this.#takeOff(flight, request);
+    const flight = new Flight(request.key, request.tags);
+    this.#airborne.add(flight);
     try {
       return await this.#loads.put({ ...request, flight });
     } finally {
-      this.#touchDown(flight);
+      this.#airborne.remove(flight);
     }
   }
 
@@ -110,7 +99,7 @@ export class ReadRoad implements CoherentCache {
     if (kind !== 'w') {
       this.core.memory?.delete(key);
       this.#reader.overtake(key);
-      for (const flight of this.#airborne.get(key)?.keys() ?? []) this.#cutFlight(flight);
+      for (const flight of this.#airborne.of(key)) this.#cutFlight(flight);
     }
     this.#waiters.wake(key);
   }
@@ -128,11 +117,9 @@ export class ReadRoad implements CoherentCache {
     this.core.memory?.deleteOutageEntries(tag);
     // Which tags an entry has is known only when it has been read, so every read is overtaken.
     this.#reader.overtakeAll();
-    for (const flights of this.#airborne.values()) {
-      for (const [flight, tags] of flights) {
-        flight.noteMarker(tag);
-        if (tags.includes(tag)) this.#cutFlight(flight);
-      }
+    for (const flight of this.#airborne.all()) {
+      flight.noteMarker(tag);
+      if (flight.tags.includes(tag) || this.core.reservedTags(flight.key).includes(tag)) this.#cutFlight(flight);
     }
   }
 
@@ -142,11 +129,9 @@ export class ReadRoad implements CoherentCache {
       return forgotten.includes(this.core.slotKey(key), trusts) || ids.some(({ tag }) => forgotten.includes(tag, []));
     });
     this.#reader.overtakeAll();
-    for (const flights of this.#airborne.values()) {
-      for (const flight of flights.keys()) {
-        flight.noteGap();
-        this.#cutFlight(flight);
-      }
+    for (const flight of this.#airborne.all()) {
+      flight.noteGap();
+      this.#cutFlight(flight);
     }
     this.#waiters.wakeAll();
   }
@@ -160,7 +145,7 @@ export class ReadRoad implements CoherentCache {
     for (const { untilMs } of entry.tagTrusts) if (nowMs >= untilMs) return false;
     const { tagTable } = this.core.backend;
     if (entry.isOutage || entry.verifiedAtVersion === tagTable.version) return true;
-    if (!this.#reader.areKnownCurrent(entry.ids)) return false;
+    if (!this.#reader.areKnownCurrent(entry.ids, nowMs)) return false;
     entry.verifiedAtVersion = tagTable.version;
     return true;
   }
@@ -203,76 +188,95 @@ export class ReadRoad implements CoherentCache {
     return clock.nowMs() >= flight.startedAtMs + maxStalenessMs;
   }
 
+  /** Joins the flight of the key, or begins one. */
+  #board(request: ReadRequest): Promise<Arrival> {
+    const running = request.isStrong ? undefined : this.#joinable(request.key);
+    const isShared = running !== undefined;
+    const flight = running ?? this.#launch(request);
+    if (isShared) request.onWait?.();
+    const seenWhenJoined = flight.markersSeen;
+    return flight.join(request.policy).then((outcome) => {
+      // Whoever came after one of the entry's tags was invalidated must not get what was read or loaded before.
+      const isOld = seenWhenJoined > 0 && flight.hasMarkerBefore(seenWhenJoined, tagsOf(outcome));
+      return isOld ? this.#enterAgain(request) : arrivalOf(outcome, isShared, this.core.storeTier);
+    });
+  }
+
+  #enterAgain(request: ReadRequest): Promise<Arrival> {
+    const known = this.#answerFromMemory(request);
+    return known === undefined ? this.#board(request) : Promise.resolve(arrivalOf(known, false));
+  }
+
   #launch(request: ReadRequest): Flight {
-    const flight = new Flight(request.key);
+    const flight = new Flight(request.key, request.tags);
     flight.startedAtMs = this.core.backend.clock.nowMs();
     if (!request.isStrong) this.#flights.set(request.key, flight);
-    void this.#fly(flight, request, this.#flights);
+    this.#takeOff(flight, request);
     return flight;
   }
 
   /** Loads in the background, once at a time per key in this process and in the fleet. */
   #refresh(request: ReadRequest, replaced: Entry): void {
-    const { key, policy } = request;
+    const { key, policy, tags } = request;
     if (this.#refreshes.has(key) || this.#flights.has(key) || this.#isBackingOff(key)) return;
-    const flight = new Flight(key, replaced);
+    const flight = new Flight(key, tags, replaced);
     this.#refreshes.set(key, flight);
-    const timer = flight.abortAfter(policy.hardTimeoutMs);
-    void this.#fly(flight, request, this.#refreshes).finally(() => {
-      clearTimeout(timer);
-    });
-  }
-
-  async #fly(flight: Flight, request: ReadRequest, flights: Map<string, Flight>): Promise<void> {
+    flight.abortAfter(policy.hardTimeoutMs);
     this.#takeOff(flight, request);
-    try {
-      const outcome = await this.#obtain(flight, request);
-      if (outcome !== undefined) flight.land(outcome);
-    } catch (error) {
-      flight.crash(error);
-    } finally {
-      this.#touchDown(flight);
-      if (flights.get(flight.key) === flight) flights.delete(flight.key);
-    }
   }
 
+  /** Most flights are one read of Redis: only what comes after it is worth more than one promise. */
   #takeOff(flight: Flight, request: ReadRequest): void {
-    const airborne = this.#airborne.get(flight.key) ?? new Map<Flight, readonly string[]>();
-    this.#airborne.set(flight.key, airborne.set(flight, [...this.core.reservedTags(flight.key), ...request.tags]));
+    this.#airborne.add(flight);
+    this.#reader
+      .read(request.key, request.policy, request)
+      .then((found) => {
+        const outcome = this.#outcomeOf(flight, request, found);
+        if (outcome === undefined) return this.#flyOn(flight, request, found);
+        this.#touchDown(flight);
+        flight.land(outcome);
+        return undefined;
+      })
+      .catch((error: unknown) => {
+        this.#touchDown(flight);
+        flight.crash(error);
+      });
   }
 
   #touchDown(flight: Flight): void {
-    const airborne = this.#airborne.get(flight.key);
-    airborne?.delete(flight);
-    if (airborne?.size === 0) this.#airborne.delete(flight.key);
+    this.#airborne.remove(flight);
+    const flights = this.#groupOf(flight);
+    if (flights.get(flight.key) === flight) flights.delete(flight.key);
+    flight.end();
   }
 
-  /** `undefined` only for a refresh that turned out to be needless: another process does it, or has done it. */
-  async #obtain(flight: Flight, request: ReadRequest): Promise<Outcome | undefined> {
+  /** What can be answered with what was read, without a load. */
+  #outcomeOf(flight: Flight, request: ReadRequest, found: Found): Outcome | undefined {
+    if (found.state === 'fresh' && found.entry.id !== flight.replaced?.id) {
+      if (this.#isDueEarly(found.entry, request.policy)) this.#refreshAfter(flight, request, found.entry);
+      return { entry: found.entry, source: 'l2', isStored: true };
+    }
+    if (found.state !== 'stale') return undefined;
+    flight.stale = found.entry;
+    flight.staleReadAtMs = this.core.backend.clock.nowMs();
+    const refresh = refreshOf(request.policy, found.entry, flight.staleReadAtMs);
+    if (flight.isRefresh || (refresh !== 'background' && !this.#isBackingOff(request.key))) return undefined;
+    this.#refreshAfter(flight, request, found.entry);
+    return staleOutcome(found.entry, 'refreshing');
+  }
+
+  /** Loads, and reads again when somebody else has loaded. A refresh that turns out to be needless brings nothing. */
+  async #flyOn(flight: Flight, request: ReadRequest, firstFound: Found): Promise<void> {
     const load: LoadRequest = { ...request, flight };
     flight.isStaleServable = () => this.#isStillServable(load);
-    for (;;) {
-      const found = await this.#reader.read(request.key, request.policy, {
-        tags: request.tags,
-        isStrong: request.isStrong,
-      });
-      if (found.state === 'fresh' && found.entry.id !== flight.replaced?.id) {
-        if (this.#isDueEarly(found.entry, request.policy)) this.#refreshAfter(flight, request, found.entry);
-        return { entry: found.entry, source: 'l2', isStored: true };
-      }
-      if (found.state === 'stale') {
-        flight.stale = found.entry;
-        flight.staleReadAtMs = this.core.backend.clock.nowMs();
-        const refresh = refreshOf(request.policy, found.entry, flight.staleReadAtMs);
-        if (!flight.isRefresh && (refresh === 'background' || this.#isBackingOff(request.key))) {
-          this.#refreshAfter(flight, request, found.entry);
-          return staleOutcome(found.entry, 'refreshing');
-        }
-      }
-      const outcome = await this.#attempt(load, found);
-      if (outcome !== undefined || flight.isRefresh) return outcome;
+    let outcome: Outcome | undefined;
+    for (let found = firstFound; ; found = await this.#reader.read(request.key, request.policy, request)) {
+      outcome = this.#outcomeOf(flight, request, found) ?? (await this.#attempt(load, found));
+      if (outcome !== undefined || flight.isRefresh) break;
       if (flight.isAbandoned) throw new Error('Nobody waits for this load any more.');
     }
+    this.#touchDown(flight);
+    if (outcome !== undefined) flight.land(outcome);
   }
 
   async #attempt(load: LoadRequest, found: Found): Promise<Outcome | undefined> {
@@ -314,12 +318,21 @@ export class ReadRoad implements CoherentCache {
     return untilMs !== undefined && this.core.backend.clock.nowMs() < untilMs;
   }
 
+  #groupOf(flight: Flight): Map<string, Flight> {
+    return flight.isRefresh ? this.#refreshes : this.#flights;
+  }
+
   /** Who waits keeps waiting; whoever comes now never joins. */
   #cutFlight(flight: Flight): void {
     flight.isCut = true;
-    const flights = flight.isRefresh ? this.#refreshes : this.#flights;
+    const flights = this.#groupOf(flight);
     if (flights.get(flight.key) === flight) flights.delete(flight.key);
   }
+}
+
+function arrivalOf(outcome: Outcome, isShared: boolean, storeTier: 'l1' | 'l2' = 'l2'): Arrival {
+  const { entry, source, staleness, isStored } = outcome;
+  return { entry, source: source === 'l2' ? storeTier : source, staleness, isStored, isShared };
 }
 
 function tagsOf({ entry, valueTags = [] }: Outcome): string[] {

@@ -59,9 +59,9 @@ export class TagTable {
   }
 
   /** The id, if it is known and the link would have told of another one. */
-  known(tag: string): string | undefined {
+  known(tag: string, nowMs = this.clock.nowMs()): string | undefined {
     const known = this.#ids.get(tag);
-    return known !== undefined && this.clock.nowMs() < known.trust.untilMs ? known.id : undefined;
+    return known !== undefined && nowMs < known.trust.untilMs ? known.id : undefined;
   }
 
   /** Asks the source, sharing a question that is already under way unless an announcement overtook it. */

@@ -27,6 +27,6 @@ export class ServerClock {
 
   /** The monotonic instant here that corresponds to an instant of the server. */
   toLocalMs(serverAtMs: number): number {
-    return serverAtMs - this.nowMs() + this.clock.nowMs();
+    return serverAtMs - (this.#offsetMs ?? Date.now() - this.clock.nowMs());
   }
 }

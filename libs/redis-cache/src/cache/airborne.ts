@@ -1,0 +1,36 @@
+import type { Flight } from './flight.js';
+
+/** Every flight under way by key, those nobody may join any more among them: to be told of changes. */
+export class Airborne {
+  /** The last one of each key; it leads to those before it. */
+  readonly #last = new Map<string, Flight>();
+
+  keys(): Iterable<string> {
+    return this.#last.keys();
+  }
+
+  add(flight: Flight): void {
+    flight.earlier = this.#last.get(flight.key);
+    this.#last.set(flight.key, flight);
+  }
+
+  remove(flight: Flight): void {
+    const last = this.#last.get(flight.key);
+    if (last === flight) {
+      if (flight.earlier === undefined) this.#last.delete(flight.key);
+      else this.#last.set(flight.key, flight.earlier);
+      return;
+    }
+    for (let later = last; later !== undefined; later = later.earlier) {
+      if (later.earlier === flight) later.earlier = flight.earlier;
+    }
+  }
+
+  *of(key: string): Iterable<Flight> {
+    for (let flight = this.#last.get(key); flight !== undefined; flight = flight.earlier) yield flight;
+  }
+
+  *all(): Iterable<Flight> {
+    for (const key of this.#last.keys()) yield* this.of(key);
+  }
+}
