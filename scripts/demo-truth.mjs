@@ -14,7 +14,7 @@ export async function openTruth() {
   const compiled = '../dist/apps/reference';
   const load = (/** @type {string} */ file) => import(`${compiled}/${file}.js`);
   const { AppModule } = await load('app.module');
-  const context = await NestFactory.createApplicationContext(AppModule.fromEnvironment(), { logger: false });
+  const context = await NestFactory.createApplicationContext(await AppModule.fromEnvironment(), { logger: false });
   const get = async (/** @type {string} */ file, /** @type {string} */ name) =>
     context.get((await load(file))[name], { strict: false });
 

@@ -26,11 +26,11 @@ import { UsersModule } from './users/users.module.js';
 })
 export class AppModule {
   /** Reads the environment now, not when this file is imported, so that tests can set it first. */
-  static fromEnvironment(): DynamicModule {
+  static async fromEnvironment(): Promise<DynamicModule> {
     return {
       module: AppModule,
       imports: [
-        ConfigModule.forRoot({ isGlobal: true, cache: true, validate: readEnvironment }),
+        await ConfigModule.forRoot({ isGlobal: true, cache: true, validate: readEnvironment }),
         RedisCacheModule.forRootAsync(redisCacheConfig.asProvider()),
       ],
     };

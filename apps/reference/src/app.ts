@@ -18,10 +18,12 @@ export interface AppOptions {
 /** The application as `main.ts` serves it, for the caller to `init()` or `listen()`, and to `close()`. */
 export async function createApp({ adapter, logger }: AppOptions = {}): Promise<INestApplication> {
   // First: the configuration module adds the variables of `.env` to the environment.
-  const module = AppModule.fromEnvironment();
+  const module = await AppModule.fromEnvironment();
   const { HTTP_ADAPTER, TRUSTED_PROXIES } = readEnvironment(process.env);
   const app = await NestFactory.create(module, newAdapter(adapter ?? HTTP_ADAPTER, TRUSTED_PROXIES), {
     logger,
+    // Rejects instead of ending the process: what failed is for the caller to show.
+    abortOnError: false,
     // Idle keep-alive connections would hold a shutdown up.
     forceCloseConnections: true,
   });
