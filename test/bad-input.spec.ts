@@ -489,7 +489,7 @@ const MODULE_OPTIONS: Record<string, Record<string, readonly string[]>> = {
     socketTimeout: DURATIONS,
   },
   l1: { maxEntries: ['1', '2 ** 53'], maxBytes: ['1', '2 ** 53'] },
-  metrics: { prometheus: ['true', 'false'] },
+  metrics: { prometheus: ['true', 'false'], server: [...DURATIONS, 'a long duration', 'false'] },
 };
 
 describe('a wrong option of the module', () => {

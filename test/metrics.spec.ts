@@ -115,7 +115,7 @@ describe('Prometheus metrics', () => {
       'rcache_tier_lookups_total{cache="default",tier="l2",result="hit"}': hits.l2,
       'rcache_load_duration_seconds_count{cache="default",result="success"}': 1,
       'rcache_load_duration_seconds_count{cache="default",result="error"}': 1,
-      'rcache_writes_total{cache="default"}': 1,
+      'rcache_writes_total{cache="default",status="applied"}': 1,
       'rcache_invalidations_total{cache="default",kind="key",status="applied"}': 1,
       'rcache_redis_up{connection="default"}': 1,
       'rcache_breaker_state{connection="default",state="closed"}': 1,
@@ -149,9 +149,9 @@ describe('Prometheus metrics', () => {
     });
     const series = await scrape(registry);
     for (const name of [
-      'rcache_coalesced_total{cache="default"}',
-      'rcache_unstored_total{cache="default"}',
-      'rcache_corrupt_total{cache="default"}',
+      'rcache_coalesced_total{cache="default",scope="process"}',
+      'rcache_unstored_total{cache="default",reason="too-large"}',
+      'rcache_codec_errors_total{cache="default",operation="decode"}',
       'rcache_stale_served_total{cache="default",reason="refreshing"}',
       'rcache_requests_total{cache="default",result="stale"}',
     ]) {
@@ -196,8 +196,10 @@ describe('Prometheus metrics', () => {
       await engine.cache(defineCache({ name: `cache-${index}`, key: () => 'key' })).set('key', 1);
     }
     const series = await scrape(register);
-    expect([...series.keys()].filter((name) => name.startsWith('rcache_writes_total'))).toHaveLength(51);
-    expect(series.get('rcache_writes_total{cache="other"}')).toBe(11);
+    const caches = new Set([...series.keys()].flatMap((each) => /cache="([^"]+)"/.exec(each)?.[1] ?? []));
+    expect(caches.size).toBe(51);
+    expect(series.get('rcache_writes_total{cache="other",status="applied"}')).toBe(11);
+    expect(series.get('rcache_label_overflow_total{label="cache"}')).toBe(11);
   });
 
   it('of several modules on one registry are added up, and go with the last of them', async () => {
@@ -207,18 +209,41 @@ describe('Prometheus metrics', () => {
     const [a, b] = [await start({ metrics, connection: false }), await start({ metrics, connection: false })];
     await a.get(CacheService).set('key', 1);
     await b.get(CacheService).set('key', 1);
-    expect((await scrape(registry)).get('rcache_writes_total{cache="default"}')).toBe(2);
+    expect((await scrape(registry)).get('rcache_writes_total{cache="default",status="applied"}')).toBe(2);
     await a.close();
-    expect((await scrape(registry)).get('rcache_writes_total{cache="default"}')).toBe(1);
+    expect((await scrape(registry)).get('rcache_writes_total{cache="default",status="applied"}')).toBe(1);
     await b.close();
     expect(registry.getMetricsAsArray()).toEqual([others]);
     const c = await start({ metrics, connection: false });
     await c.get(CacheService).set('key', 1);
-    expect((await scrape(registry)).get('rcache_writes_total{cache="default"}')).toBe(1);
+    expect((await scrape(registry)).get('rcache_writes_total{cache="default",status="applied"}')).toBe(1);
   });
 
   it('are not registered when that is not wanted', async () => {
     await start({ connection: false, metrics: { prometheus: false } });
     expect((await scrape(register)).size).toBe(0);
+  });
+
+  it('come as text without any registry of the application', async () => {
+    const app = await start({ connection: false, metrics: { prometheus: false } });
+    await app.get(CacheService).set('key', 1);
+    const text = await app.get(MetricsService).exposition();
+    expect(text).toContain('# HELP rcache_writes_total ');
+    expect(text).toContain('# TYPE rcache_writes_total counter');
+    expect(text).toContain('rcache_writes_total{cache="default",status="applied"} 1');
+    expect(text).toBe(await app.get(MetricsService).exposition());
+  });
+
+  it('have the names OpenMetrics wants, where a registry asks for that', async () => {
+    const registry = new Registry(Registry.OPENMETRICS_CONTENT_TYPE);
+    const app = await start({ connection: false, metrics: { prometheus: registry } });
+    await app.get(CacheService).set('key', 1);
+    for (let scrapes = 0; scrapes < 2; scrapes += 1) {
+      const text = await registry.metrics();
+      expect(text).toContain('# TYPE rcache_writes counter\nrcache_writes_total{cache="default",status="applied"} 1');
+      expect(text).toContain('rcache_operation_duration_seconds_bucket{cache="default",operation="set",le="+Inf"} 1');
+    }
+    await app.close();
+    expect(registry.getMetricsAsArray()).toEqual([]);
   });
 });

@@ -4,16 +4,30 @@ export interface CacheEvents {
   hit: { cache: string; key: string; tier: 'l1' | 'l2'; stale: boolean };
   /** A caller found nothing it may use; a load follows when it brought a loader. */
   miss: { cache: string; key: string; reason: MissReason };
-  /** A loader ended. `stored` says whether its result reached Redis. */
-  load: { cache: string; key: string; durationMs: number; stored: boolean; error?: unknown };
+  /** A loader ended. `stored` says whether its result reached Redis; `bytes` is its size, encoded, when it did. */
+  load: { cache: string; key: string; durationMs: number; stored: boolean; bytes?: number; error?: unknown };
+  /** A load in the background ended, begun because the entry was `stale` or would be soon (`early`). */
+  refresh: { cache: string; key: string; trigger: RefreshTrigger; result: RefreshResult };
+  /** A loader runs without a lease and for this process only: Redis did not answer, or still owes an invalidation. */
+  fallback: { cache: string; key: string; reason: FallbackReason };
   /** A stale value was answered. */
   stale: { cache: string; key: string; reason: 'refreshing' | 'timeout' | 'error' };
   /** A value was too large, refused by its lease, or otherwise not stored. */
   unstored: { cache: string; key: string; reason: UnstoredReason };
-  /** A value was written by `set`. */
-  write: { cache: string; key: string; status: WriteStatus };
-  /** An invalidation ended: `target` is the key, tag, pattern or cache. */
-  invalidation: { cache: string; kind: InvalidationKind; target: string; status: WriteStatus };
+  /** A value was written by `set` or `put`, whose own work is not in `durationMs`; `bytes` is its size, encoded, if stored. */
+  write: { cache: string; key: string; status: WriteStatus; durationMs: number; bytes?: number };
+  /**
+   * An invalidation ended: `target` is the key, tag, pattern or cache. `entries` is how many there were, where that can be
+   * known: tags, caches and the namespace are invalidated without counting.
+   */
+  invalidation: {
+    cache: string;
+    kind: InvalidationKind;
+    target: string;
+    status: WriteStatus;
+    durationMs: number;
+    entries?: number;
+  };
   /** A stored value could not be read: foreign, truncated, corrupt, or of another codec. */
   corrupt: { cache: string; key: string };
   /** The memory tier dropped an entry to stay within its bounds. */
@@ -22,16 +36,32 @@ export interface CacheEvents {
   breaker: { connection: string; node: string; state: 'closed' | 'open' | 'half-open'; reason: string };
   /** The coherence link changed; while it is not `trusted`, memory tiers do not answer. */
   link: { connection: string; node: string; state: 'off' | 'armed' | 'trusted' | 'gap'; reason: string };
+  /** Redis announced on the link that so many keys changed, or `all` of them. */
+  announcement: { connection: string; node: string; keys: number | 'all' };
+  /** The link answered: no announcement made before took longer than this to arrive. */
+  heartbeat: { connection: string; node: string; durationMs: number };
+  /** A connection that was lost is there again. */
+  reconnect: { connection: string; node: string; kind: 'data' | 'control' | 'link' | 'admin' };
   /** Invalidations waiting for Redis: how many are queued, or that they collapsed into one of the namespace. */
   journal: { connection: string; queued: number; overflowed: boolean };
   /** An operation on a session ended. `session` is the handle, never the id. */
   session: { operation: SessionOperation; result: SessionResult; session: string | undefined };
+  /** A request passed the HTTP cache, with what that did for it. */
+  http: { cache: string; outcome: HttpOutcome };
+  /** A command or script was answered, or given up. */
+  command: { connection: string; command: string; durationMs: number };
   /** Redis answered with an error, or not at all. `error` is the first word of the reply, or `TIMEOUT`, `CONNECTION`. */
   'redis-error': { connection: string; command: string; error: string };
 }
 
 export type MissReason = 'absent' | 'expired' | 'invalidated' | 'corrupt' | 'unavailable' | 'bypassed' | 'disabled';
 export type UnstoredReason = 'too-large' | 'refused' | 'skipped' | 'unavailable' | 'unconfirmed-tags';
+export type RefreshTrigger = 'stale' | 'early';
+/** `needless`: another process did it, or had done it. */
+export type RefreshResult = 'success' | 'error' | 'needless';
+export type FallbackReason = 'unavailable' | 'journal';
+/** `revalidated`: the client has it already (304). `bypass`: not looked for. */
+export type HttpOutcome = 'hit' | 'stale' | 'miss' | 'revalidated' | 'bypass';
 export type InvalidationKind = 'key' | 'tag' | 'pattern' | 'cache' | 'namespace' | 'expire';
 /** `applied`: Redis did it. `queued`: journaled, Redis does it when it is back. `deferred`: waits for `deferEvictions`. */
 export type WriteStatus = 'applied' | 'queued' | 'deferred';

@@ -15,6 +15,7 @@ import { type AnyCacheDefinition, isDefinition } from './cache/definition.js';
 import { CacheEngine } from './cache/engine.js';
 import { InvalidArgumentError, InvalidOptionsError } from './errors.js';
 import { DecoratedProviders } from './interception/decorated-providers.js';
+import { eventCountsOf } from './ops/event-counts.js';
 import { MetricsService } from './ops/metrics.service.js';
 import { RedisCacheHealthIndicator } from './ops/redis-cache.health.js';
 import { getCacheToken, getRedisToken } from './redis-cache.injection.js';
@@ -134,6 +135,8 @@ async function startEngine(options: RedisCacheModuleOptions): Promise<CacheEngin
   const { metrics: _metrics, session, ...engineOptions } = options;
   const shared = session === undefined ? [] : [session.connection ?? 'default'];
   const engine = new CacheEngine(engineOptions, systemClock, shared);
+  // From the first event on, for a breaker that opens at start counts too.
+  eventCountsOf(engine);
   try {
     await engine.start();
   } catch (error) {

@@ -67,6 +67,7 @@ export class ConnectionRules {
 export class MetricsRules {
   @Must('true, false, or a Registry of prom-client', (value) => isBoolean(value) || isRegistry(value))
   prometheus?: unknown;
+  @Must(`${DURATION}, or false for none`, (value) => value === false || isDuration(value)) server?: unknown;
 }
 
 export class OptionRules {
@@ -91,7 +92,7 @@ export class OptionRules {
   @Must('true or false', isBoolean) strictStart?: unknown;
   @Must("a function that returns values by name, such as { tenant: 'acme' }", isFunction)
   context?: unknown;
-  @Must('{ prometheus }', isOptions) @ValidateNested() metrics?: unknown;
+  @Must('{ prometheus, server }', isOptions) @ValidateNested() metrics?: unknown;
   @Must('an object with keys and indexKey', isOptions, SECRET) session?: unknown;
 }
 

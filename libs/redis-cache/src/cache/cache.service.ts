@@ -388,7 +388,11 @@ export class CacheService {
     if (hot !== undefined) return this.#lookedUp(hot, 'l1', false, false);
     const policy = this.#resolve(options);
     if (options?.bypass === true) return { isHit: false, reason: 'bypassed' };
+    const { clock } = this.#core.backend;
+    const startedAtMs = clock.nowMs();
     const found = await this.#reads.find(storedKey, policy, options?.consistency === 'strong');
+    const isHitL1 = typeof found !== 'string' && found.source === 'l1';
+    this.#core.stats.recordAnswer(clock.nowMs() - startedAtMs, isHitL1);
     if (typeof found !== 'string') {
       this.#countHit(storedKey, found.source, found.isStale);
       return this.#lookedUp(found.entry, found.source, found.isStale, options?.values === 'copy');
@@ -426,8 +430,9 @@ export class CacheService {
     const tags = typeof policy.tags === 'function' ? NO_TAGS : storedTags(policy.tags);
     const isStrong = options?.consistency === 'strong';
     const request = { key: storedKey, policy, loader: loader as Loader<unknown>, tags, isStrong, onWait };
+    const startedAtMs = this.#core.backend.clock.nowMs();
     return this.#reads.enter(request).then(
-      (arrival) => this.#arrived(storedKey, arrival),
+      (arrival) => this.#arrived(storedKey, arrival, startedAtMs),
       (error: unknown) => {
         // Nothing was found, whatever became of the load.
         this.#missed(storedKey, 'absent');
@@ -436,11 +441,14 @@ export class CacheService {
     );
   }
 
-  #arrived(storedKey: string, arrival: Arrival): Arrival {
-    const { source, staleness, isShared } = arrival;
-    if (isShared) this.#core.stats.coalesced += 1;
+  #arrived(storedKey: string, arrival: Arrival, startedAtMs: number): Arrival {
+    const { source, staleness, isShared, entry } = arrival;
+    const { stats, backend } = this.#core;
+    const loadMs = source === 'loader' ? entry.loadMs : 0;
+    stats.recordAnswer(Math.max(0, backend.clock.nowMs() - startedAtMs - loadMs), source === 'l1');
+    if (isShared) stats.coalesced += 1;
     if (staleness !== undefined) {
-      this.#core.backend.events.emit('stale', { cache: this.name, key: storedKey, reason: staleness });
+      backend.events.emit('stale', { cache: this.name, key: storedKey, reason: staleness });
     }
     if (source === 'loader') this.#missed(storedKey, 'absent');
     else this.#countHit(storedKey, source, staleness !== undefined);

@@ -30,6 +30,8 @@ const NO_MARKERS: string[] = [];
  */
 export class Flight {
   isCut = false;
+  /** Whether it waited for the load of another process. */
+  hasWaited = false;
   /** Set by the road when others may join. */
   startedAtMs = 0;
   /** A stored value that may be answered when the loader is late or fails. */

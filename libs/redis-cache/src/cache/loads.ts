@@ -1,4 +1,5 @@
-import type { UnstoredReason } from '../events.js';
+import { UncacheableValueError } from '../errors.js';
+import type { FallbackReason, UnstoredReason } from '../events.js';
 import { userTag } from '../redis/keyspace.js';
 import { type Backend, type CacheCore, isUnanswered } from './backend.js';
 import { CachedValue } from './cached-value.js';
@@ -60,7 +61,8 @@ export class Loads {
     const { redis, coherence, clock } = this.core.backend;
     flight.becomesSlow();
     if (redis === undefined) return this.#loadIntoMemory(request);
-    if (found.state === 'unavailable' || this.#isJournaled(redis, request)) return this.#loadDuringOutage(request);
+    if (found.state === 'unavailable') return this.#loadDuringOutage(request, 'unavailable');
+    if (this.#isJournaled(redis, request)) return this.#loadDuringOutage(request, 'journal');
 
     const slotKey = this.core.slotKey(flight.key);
     const token = randomId();
@@ -75,12 +77,14 @@ export class Loads {
         case 'pass':
           return await this.#loadUnstored(request, 'skipped');
         case 'unavailable':
-          return await this.#loadDuringOutage(request);
+          return await this.#loadDuringOutage(request, 'unavailable');
         case 'held':
           if (flight.isRefresh) return undefined;
           if (flight.stale !== undefined && refreshOf(request.policy, flight.stale, clock.nowMs()) !== 'required')
             return staleOutcome(flight.stale, 'refreshing');
           request.onWait?.();
+          if (!flight.hasWaited) this.core.stats.coalescedInFleet += 1;
+          flight.hasWaited = true;
           await watch.wait(
             coherence.isTrusted(slotKey)
               ? clamp(acquired.remainingMs, POLL_MS, LEASE_MS)
@@ -210,6 +214,7 @@ export class Loads {
       return { encoded, value, freshMs: freshMs(policy, loaded.ttl, loaded.value, limits), loadMs, loaded };
     } catch (error) {
       this.core.stats.loadErrors += 1;
+      if (error instanceof UncacheableValueError) this.core.stats.unencodable += 1;
       const durationMs = clock.nowMs() - startedAtMs;
       this.core.backend.events.emit('load', {
         cache: this.core.name,
@@ -223,8 +228,9 @@ export class Loads {
   }
 
   /** Redis is away: the source answers, and memory keeps it for as long as an answer may be old anyway. */
-  async #loadDuringOutage(request: LoadRequest): Promise<Outcome> {
+  async #loadDuringOutage(request: LoadRequest, reason: FallbackReason): Promise<Outcome> {
     const { flight, policy } = request;
+    this.core.backend.events.emit('fallback', { cache: this.core.name, key: flight.key, reason });
     const { clock, maxStalenessMs } = this.core.backend;
     const trust = { untilMs: clock.nowMs() + maxStalenessMs };
     const prepared = await this.#prepare(request);
@@ -266,7 +272,7 @@ export class Loads {
   }
 
   #loaded(request: LoadRequest, prepared: Prepared, entry: Entry, valueTags: readonly string[]): Outcome {
-    this.#report(request, prepared.loadMs, true);
+    this.#report(request, prepared.loadMs, prepared.value.bytes);
     return { entry, source: 'loader', isStored: true, valueTags };
   }
 
@@ -279,7 +285,7 @@ export class Loads {
     const { name, stats, backend } = this.core;
     stats.unstored += 1;
     backend.events.emit('unstored', { cache: name, key: request.flight.key, reason });
-    this.#report(request, prepared.loadMs, false);
+    this.#report(request, prepared.loadMs);
     const times = { freshMs: prepared.freshMs === false ? 0 : prepared.freshMs, loadMs: prepared.loadMs };
     const { key } = request.flight;
     const none = this.core.reservedTags(key).map((tag) => ({ tag, id: NO_ID }));
@@ -287,8 +293,17 @@ export class Loads {
     return { entry: { ...entry, id: '' }, source: 'loader', isStored: false, valueTags };
   }
 
-  #report(request: LoadRequest, durationMs: number, stored: boolean): void {
-    this.core.backend.events.emit('load', { cache: this.core.name, key: request.flight.key, durationMs, stored });
+  /** @param bytes of the value, if it was stored */
+  #report(request: LoadRequest, durationMs: number, bytes?: number): void {
+    const stored = bytes !== undefined;
+    const size = stored ? { bytes } : {};
+    this.core.backend.events.emit('load', {
+      cache: this.core.name,
+      key: request.flight.key,
+      durationMs,
+      stored,
+      ...size,
+    });
   }
 
   /** An invalidation of the key, or of a tag it will have, still waits for Redis: nothing there may be believed. */

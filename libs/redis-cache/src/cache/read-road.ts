@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { MissReason } from '../events.js';
+import type { MissReason, RefreshResult } from '../events.js';
 import { Airborne } from './airborne.js';
 import type { CacheCore } from './backend.js';
 import type { CoherentCache, Forgotten } from './coherence.js';
@@ -221,6 +221,7 @@ export class ReadRoad implements CoherentCache {
     if (this.#refreshes.has(key) || this.#flights.has(key) || this.#isBackingOff(key)) return;
     const flight = new Flight(key, tags, replaced);
     this.#refreshes.set(key, flight);
+    flight.startedAtMs = this.core.backend.clock.nowMs();
     flight.abortAfter(policy.hardTimeoutMs);
     this.#takeOff(flight, request);
   }
@@ -233,21 +234,24 @@ export class ReadRoad implements CoherentCache {
       .then((found) => {
         const outcome = this.#outcomeOf(flight, request, found);
         if (outcome === undefined) return this.#flyOn(flight, request, found);
-        this.#touchDown(flight);
+        this.#touchDown(flight, 'needless');
         flight.land(outcome);
         return undefined;
       })
       .catch((error: unknown) => {
-        this.#touchDown(flight);
+        this.#touchDown(flight, 'error');
         flight.crash(error);
       });
   }
 
-  #touchDown(flight: Flight): void {
+  #touchDown(flight: Flight, result: RefreshResult): void {
     this.#airborne.remove(flight);
     const flights = this.#groupOf(flight);
     if (flights.get(flight.key) === flight) flights.delete(flight.key);
     flight.end();
+    if (flight.replaced === undefined) return;
+    const trigger = flight.startedAtMs < flight.replaced.freshUntilMs ? 'early' : 'stale';
+    this.core.backend.events.emit('refresh', { cache: this.core.name, key: flight.key, trigger, result });
   }
 
   /** What can be answered with what was read, without a load. */
@@ -275,7 +279,7 @@ export class ReadRoad implements CoherentCache {
       if (outcome !== undefined || flight.isRefresh) break;
       if (flight.isAbandoned) throw new Error('Nobody waits for this load any more.');
     }
-    this.#touchDown(flight);
+    this.#touchDown(flight, refreshResult(outcome));
     if (outcome !== undefined) flight.land(outcome);
   }
 
@@ -328,6 +332,11 @@ export class ReadRoad implements CoherentCache {
     const flights = this.#groupOf(flight);
     if (flights.get(flight.key) === flight) flights.delete(flight.key);
   }
+}
+
+function refreshResult(outcome: Outcome | undefined): RefreshResult {
+  if (outcome?.staleness !== undefined) return 'error';
+  return outcome?.source === 'loader' ? 'success' : 'needless';
 }
 
 function arrivalOf(outcome: Outcome, isShared: boolean, storeTier: 'l1' | 'l2' = 'l2'): Arrival {

@@ -54,6 +54,11 @@ export class ShardLink implements LinkListener {
   }
 
   onKeys(keys: readonly string[] | null): void {
+    const { events, connectionName } = this.context;
+    if (events.listensTo('announcement')) {
+      const count = keys === null ? 'all' : keys.length;
+      events.emit('announcement', { connection: connectionName, node: this.shard.address, keys: count });
+    }
     if (keys === null) this.#forget(this.#trust.untilMs);
     else this.context.coherence.onKeys(keys);
   }
@@ -68,6 +73,12 @@ export class ShardLink implements LinkListener {
     this.#isArmed = false;
     this.#forget(-Infinity);
     this.#report('gap', reason);
+  }
+
+  onPong(durationMs: number): void {
+    const { events, connectionName } = this.context;
+    if (!events.listensTo('heartbeat')) return;
+    events.emit('heartbeat', { connection: connectionName, node: this.shard.address, durationMs });
   }
 
   onProven(provenAtMs: number): void {

@@ -1,14 +1,15 @@
-import { NotInvalidatedError, RedisUnavailableError } from '../errors.js';
+import { NotInvalidatedError, RedisUnavailableError, UncacheableValueError } from '../errors.js';
 import type { InvalidationKind, WriteStatus } from '../events.js';
 import type { JournalItem } from '../redis/journal.js';
 import { type CacheCore, isRedisFailure } from './backend.js';
 import { CachedValue } from './cached-value.js';
 import { deferred } from './deferred-evictions.js';
 import type { InvalidateOptions } from './entry-options.js';
+import type { Outcome } from './flight.js';
 import { newEntry } from './new-entry.js';
 import { freshMs, type Policy } from './policy.js';
 import type { ReadRequest, ReadRoad } from './read-road.js';
-import { encodeValue } from './value.js';
+import { encodeValue, type EncodedValue } from './value.js';
 
 /**
  * The one road on which anything is written or invalidated: locally, in Redis, locally again, so that nothing that was
@@ -22,7 +23,7 @@ export class WriteRoad {
   ) {}
 
   delete(key: string, options: InvalidateOptions): Promise<WriteStatus> {
-    return this.#invalidate('key', key, options, [this.#entryInvalidation(key)]);
+    return this.#invalidate('key', key, options, [this.#entryInvalidation(key)], true);
   }
 
   async expire(key: string, options: InvalidateOptions): Promise<WriteStatus> {
@@ -32,7 +33,7 @@ export class WriteRoad {
       redis === undefined
         ? { ...invalidation, forget: nothing, apply: async () => this.#expireInMemory(key, invalidation.forget) }
         : { ...invalidation, apply: () => redis.tier.expire(this.core.slotKey(key)) };
-    return this.#invalidate('expire', key, options, [expiry]);
+    return this.#invalidate('expire', key, options, [expiry], true);
   }
 
   /** `tags` in their stored spelling, with their `u:`, `c:` or `n`: one, or all copies of it. */
@@ -57,7 +58,8 @@ export class WriteRoad {
     options: InvalidateOptions,
   ): Promise<{ status: WriteStatus; count: number }> {
     const { core } = this;
-    const { redis, events } = core.backend;
+    const { redis, events, clock } = core.backend;
+    const startedAtMs = clock.nowMs();
     let count = 0;
     const status = await this.#orDeferred('pattern', pattern, async () => {
       const remembered = this.reads.cutWhere(matches);
@@ -82,7 +84,15 @@ export class WriteRoad {
       return 'applied';
     });
     core.stats.invalidations += 1;
-    events.emit('invalidation', { cache: core.name, kind: 'pattern', target: pattern, status });
+    const durationMs = clock.nowMs() - startedAtMs;
+    events.emit('invalidation', {
+      cache: core.name,
+      kind: 'pattern',
+      target: pattern,
+      status,
+      durationMs,
+      entries: count,
+    });
     return { status, count };
   }
 
@@ -91,9 +101,10 @@ export class WriteRoad {
     const { core } = this;
     const { backend } = core;
     const { redis, serverClockOf, clock, events } = backend;
+    const startedAtMs = clock.nowMs();
     const limits = { maxTtlMs: backend.maxTtlMs, nowMs: Date.now(), random: clock.random() };
     const lifetimeMs = freshMs(policy, undefined, value, limits);
-    const encoded = encodeValue(value, { codec: policy.codec, compressAboveBytes: Infinity });
+    const encoded = this.#encoded(value, policy);
     const reason =
       lifetimeMs === false ? 'skipped' : encoded.bytes.length > policy.maxValueBytes ? 'too-large' : undefined;
     core.stats.writes += 1;
@@ -135,7 +146,8 @@ export class WriteRoad {
         {},
       );
     }
-    events.emit('write', { cache: core.name, key, status });
+    const size = reason === undefined && status === 'applied' ? { bytes: encoded.bytes.length } : {};
+    events.emit('write', { cache: core.name, key, status, durationMs: clock.nowMs() - startedAtMs, ...size });
     return status;
   }
 
@@ -148,12 +160,15 @@ export class WriteRoad {
     const { key } = request;
     reads.keyChanged(key, 'xe');
     core.stats.writes += 1;
-    const { redis } = core.backend;
+    const { redis, clock, events } = core.backend;
+    const startedAtMs = clock.nowMs();
     const sentAtMark = redis?.journal.mark() ?? 0;
     let isStored = false;
+    let outcome: Outcome | undefined;
     let status: WriteStatus = 'applied';
     try {
-      isStored = (await reads.put(request)).isStored;
+      outcome = await reads.put(request);
+      isStored = outcome.isStored;
       // A server that loses it has the entry it replaced.
       if (isStored) redis?.journal.applied(this.#entryInvalidation(key).item, sentAtMark);
     } finally {
@@ -161,26 +176,39 @@ export class WriteRoad {
       if (core.backend.redis !== undefined) reads.keyChanged(key, 'xe');
       if (!isStored) status = await this.#apply([this.#entryInvalidation(key)], key, {});
     }
-    core.backend.events.emit('write', { cache: core.name, key, status });
+    const durationMs = clock.nowMs() - startedAtMs - outcome.entry.loadMs;
+    events.emit('write', { cache: core.name, key, status, durationMs });
     return status;
   }
 
-  #expireInMemory(key: string, forget: () => void): void {
+  #expireInMemory(key: string, forget: () => void): boolean {
     const { memory } = this.core;
     const entry = memory?.get(key);
     forget();
-    if (entry === undefined || entry.servableUntilMs <= entry.freshUntilMs) return;
-    memory?.set(key, { ...entry, freshUntilMs: -Infinity, hotUntilMs: -Infinity });
+    if (entry !== undefined && entry.servableUntilMs > entry.freshUntilMs) {
+      memory?.set(key, { ...entry, freshUntilMs: -Infinity, hotUntilMs: -Infinity });
+    }
+    return entry !== undefined;
+  }
+
+  #encoded(value: unknown, policy: Policy): EncodedValue {
+    try {
+      return encodeValue(value, { codec: policy.codec, compressAboveBytes: Infinity });
+    } catch (error) {
+      if (error instanceof UncacheableValueError) this.core.stats.unencodable += 1;
+      throw error;
+    }
   }
 
   #entryInvalidation(key: string): Invalidation {
     const slotKey = this.core.slotKey(key);
+    const isRemembered = this.core.memory?.get(key) !== undefined;
     return {
       item: { kind: 'entry', name: slotKey },
       forget: () => {
         this.reads.keyChanged(key, 'xe');
       },
-      apply: () => this.core.backend.redis?.tier.invalidate(slotKey) ?? Promise.resolve(),
+      apply: () => this.core.backend.redis?.tier.invalidate(slotKey) ?? Promise.resolve(isRemembered),
     };
   }
 
@@ -194,16 +222,29 @@ export class WriteRoad {
     };
   }
 
+  /** @param isCounted whether what is applied says if there was an entry */
   async #invalidate(
     kind: InvalidationKind,
     target: string,
     options: InvalidateOptions,
     invalidations: readonly Invalidation[],
+    isCounted = false,
   ): Promise<WriteStatus> {
     const { stats, name, backend } = this.core;
-    const status = await this.#orDeferred(kind, target, () => this.#apply(invalidations, target, options));
+    const { clock, events } = backend;
+    const startedAtMs = clock.nowMs();
+    let entries = 0;
+    const counted = invalidations.map((each) => ({
+      ...each,
+      apply: async () => {
+        if ((await each.apply()) === true) entries += 1;
+      },
+    }));
+    const status = await this.#orDeferred(kind, target, () => this.#apply(counted, target, options));
     stats.invalidations += 1;
-    backend.events.emit('invalidation', { cache: name, kind, target, status });
+    const count = isCounted && status === 'applied' ? { entries } : {};
+    const durationMs = clock.nowMs() - startedAtMs;
+    events.emit('invalidation', { cache: name, kind, target, status, durationMs, ...count });
     return status;
   }
 

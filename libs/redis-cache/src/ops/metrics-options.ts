@@ -1,3 +1,5 @@
+import type { Duration } from '../time.js';
+
 /** What we need of a registry of prom-client, spelled here because that package need not be installed. */
 export interface PrometheusRegistry {
   getSingleMetric(name: string): unknown;
@@ -12,4 +14,9 @@ export interface MetricsOptions {
    * prom-client is installed.
    */
   prometheus?: boolean | PrometheusRegistry;
+  /**
+   * How old memory and evictions of the Redis server may be that a scrape shows; they come from INFO. `false`: not asked
+   * for, say because an exporter tells them. Default `'15s'`.
+   */
+  server?: Duration | false;
 }

@@ -1,107 +1,119 @@
-import type { Registry } from 'prom-client';
-import type { CacheEngine } from '../cache/engine.js';
-import { COLLECTED_METRICS, type CollectedMetric, EVENT_METRICS, type Sample } from './prometheus-metrics.js';
+import { Histogram } from '../cache/histogram.js';
+import { LabelLimit } from './label-limit.js';
+import type { Metric, MetricSource, Sample } from './metric.js';
+import { METRICS } from './metrics.js';
+import type { Labels } from './tally.js';
 
-type PromClient = typeof import('prom-client');
+/** What a registry of prom-client needs to be told, beside what users must know of it. */
+export interface MetricRegistry {
+  registerMetric(metric: never): void;
+  removeSingleMetric(name: string): void;
+}
+
+/** What prom-client makes lines of. */
+interface Line {
+  readonly metricName: string;
+  readonly labels: Readonly<Record<string, string | number>>;
+  readonly value: number;
+}
 
 /** Each name is a set of series for the life of the process, so caches made without end must not reach Prometheus. */
-const MAX_CACHE_LABELS = 50;
-/** From a quick query to the default `hardTimeout`. */
-const LOAD_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const MAX_CACHES = 50;
 
-const bridges = new WeakMap<Registry, PrometheusBridge>();
+const bridges = new WeakMap<MetricRegistry, PrometheusBridge>();
 
 /**
  * The bridge of a registry. Modules of one process that share a registry share its bridge, because a name can be
  * registered only once: their counts are added up.
  */
-export function bridgeTo(registry: Registry, client: PromClient): PrometheusBridge {
+export function bridgeTo(registry: MetricRegistry): PrometheusBridge {
   let bridge = bridges.get(registry);
-  if (bridge === undefined) bridges.set(registry, (bridge = new PrometheusBridge(registry, client)));
+  if (bridge === undefined) bridges.set(registry, (bridge = new PrometheusBridge(registry)));
   return bridge;
 }
 
 /**
- * Shows what engines count as metrics of prom-client. The hot path knows nothing of it: counters are read when
- * Prometheus asks, and only what is rare or costs milliseconds anyway is observed event by event.
+ * Shows what engines count as metrics of a registry. Nothing is copied until somebody asks; then the registry gets finished
+ * samples, because the classes of prom-client cost more with each observation than a hit in memory does.
  */
 export class PrometheusBridge {
-  readonly #engines = new Set<CacheEngine>();
-  readonly #cacheLabels = new Set<string>();
-  #listenTo = (_engine: CacheEngine): void => {};
+  readonly #sources = new Set<MetricSource>();
+  readonly #cacheLimit = new LabelLimit(MAX_CACHES);
 
-  constructor(
-    private readonly registry: Registry,
-    private readonly client: PromClient,
-  ) {}
+  constructor(private readonly registry: MetricRegistry) {}
 
-  attach(engine: CacheEngine): void {
-    if (this.#engines.size === 0) this.#register();
-    this.#engines.add(engine);
-    this.#listenTo(engine);
+  attach(source: MetricSource): void {
+    if (this.#sources.size === 0) this.#register();
+    this.#sources.add(source);
   }
 
-  /** With the last engine its metrics go, and nothing else of the registry. */
-  detach(engine: CacheEngine): void {
-    this.#engines.delete(engine);
-    if (this.#engines.size === 0) this.#removeMetrics();
+  /** With the last source its metrics go, and nothing else of the registry. */
+  detach(source: MetricSource): void {
+    this.#sources.delete(source);
+    if (this.#sources.size === 0) this.#unregister();
   }
 
   #register(): void {
-    const { Counter, Histogram } = this.client;
-    const { loadDuration, staleServed, invalidations, errors } = EVENT_METRICS;
     // Left over when this file was loaded anew (hot reloading) while the registry stayed.
-    this.#removeMetrics();
-    for (const metric of COLLECTED_METRICS) this.#collect(metric);
-
-    const registers = [this.registry];
-    const loads = new Histogram({ ...loadDuration, registers, buckets: LOAD_BUCKETS_SECONDS });
-    const stale = new Counter({ ...staleServed, registers });
-    const invalidated = new Counter({ ...invalidations, registers });
-    const failed = new Counter({ ...errors, registers });
-    this.#listenTo = ({ events }) => {
-      events.on('load', ({ cache, durationMs, error }) => {
-        loads.observe(
-          { cache: this.#labelOf(cache), result: error === undefined ? 'success' : 'error' },
-          durationMs / 1000,
-        );
-      });
-      events.on('stale', ({ cache, reason }) => {
-        stale.inc({ cache: this.#labelOf(cache), reason });
-      });
-      events.on('invalidation', ({ cache, kind, status }) => {
-        invalidated.inc({ cache: this.#labelOf(cache), kind, status });
-      });
-      events.on('redis-error', ({ connection, command, error }) => {
-        failed.inc({ connection, operation: command, error_type: error });
-      });
+    this.#unregister();
+    for (const metric of METRICS) {
+      const { name, help, type } = metric;
+      const registered = {
+        name,
+        help,
+        type,
+        aggregator: 'sum',
+        get: async function (this: { name: string }) {
+          // Of the object: for OpenMetrics a registry changes the name of a counter.
+          return { name: this.name, help, type, aggregator: 'sum', values: await lines(metric) };
+        },
+        reset: () => {
+          // Counters belong to the caches.
+        },
+      };
+      this.registry.registerMetric(registered as never);
+    }
+    const lines = async (metric: Metric): Promise<Line[]> => {
+      const samples = await metric.collect([...this.#sources], this.#cacheLimit);
+      return addedUp(samples).flatMap(({ labels, value }) => linesOf(metric.name, labels, value));
     };
   }
 
-  #removeMetrics(): void {
-    for (const { name } of [...COLLECTED_METRICS, ...Object.values(EVENT_METRICS)]) {
-      this.registry.removeSingleMetric(name);
-    }
+  #unregister(): void {
+    for (const { name } of METRICS) this.registry.removeSingleMetric(name);
   }
+}
 
-  #collect(metric: CollectedMetric): void {
-    const { type, name, help, labelNames } = metric;
-    const sample = (): readonly Sample[] => metric.samplesOf([...this.#engines], (cache) => this.#labelOf(cache));
-    const { Counter, Gauge } = this.client;
-    new (type === 'counter' ? Counter : Gauge)({
-      name,
-      help,
-      labelNames,
-      registers: [this.registry],
-      collect() {
-        this.reset();
-        for (const [labels, value] of sample()) this.inc(labels, value);
-      },
-    });
+function addedUp(samples: readonly Sample[]): Sample[] {
+  const sums = new Map<string, { labels: Labels; value: number | Histogram }>();
+  for (const { labels, value } of samples) {
+    const id = JSON.stringify(labels);
+    const known = sums.get(id);
+    if (known === undefined) sums.set(id, { labels, value });
+    else known.value = plus(known.value, value);
   }
+  return [...sums.values()];
+}
 
-  #labelOf(cache: string): string {
-    if (this.#cacheLabels.size < MAX_CACHE_LABELS) this.#cacheLabels.add(cache);
-    return this.#cacheLabels.has(cache) ? cache : 'other';
-  }
+function plus(a: number | Histogram, b: number | Histogram): number | Histogram {
+  if (!(a instanceof Histogram) || !(b instanceof Histogram)) return Number(a) + Number(b);
+  const total = new Histogram(a.bounds);
+  for (const [index, count] of a.counts.entries()) total.counts[index] = count + (b.counts[index] ?? 0);
+  total.sum = a.sum + b.sum;
+  return total;
+}
+
+function linesOf(name: string, labels: Labels, value: number | Histogram): Line[] {
+  // No name: that of the metric, as the registry spells it.
+  if (!(value instanceof Histogram)) return [{ labels, value } as Line];
+  let count = 0;
+  const buckets = value.counts.map((each, index): Line => {
+    count += each;
+    return { metricName: `${name}_bucket`, labels: { ...labels, le: value.bounds[index] ?? '+Inf' }, value: count };
+  });
+  return [
+    ...buckets,
+    { metricName: `${name}_sum`, labels, value: value.sum },
+    { metricName: `${name}_count`, labels, value: count },
+  ];
 }

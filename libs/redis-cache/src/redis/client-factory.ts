@@ -16,6 +16,8 @@ export class ClientFactory {
     private readonly node?: RedisNode,
     /** Told why a client cannot connect. */
     private readonly onError: (error: unknown) => void = ignore,
+    /** Told that a client which had lost its connection has one again. */
+    private readonly onReconnect: (kind: ConnectionKind) => void = ignore,
   ) {}
 
   create(kind: ConnectionKind): Redis {
@@ -23,6 +25,11 @@ export class ClientFactory {
     Object.assign(client.options, this.credentials.of(kind));
     this.#clients.set(client, kind);
     client.on('error', this.onError);
+    client.once('ready', () => {
+      client.on('ready', () => {
+        this.onReconnect(kind);
+      });
+    });
     client.on('close', () => {
       this.refresh().catch(ignore);
     });

@@ -10,6 +10,14 @@ export class InFlight {
   #taken = 0;
   readonly #waiting: (() => void)[] = [];
 
+  get sent(): number {
+    return this.#taken;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   /** Takes a place if one is free. */
   enter(): boolean {
     if (this.#taken >= MAX_IN_FLIGHT) return false;

@@ -9,6 +9,8 @@ export interface LinkListener {
   onArmed(): void;
   /** Changes may have been missed. */
   onGap(reason: string): void;
+  /** A `PING` was answered, after so long. */
+  onPong(durationMs: number): void;
   /** A `PING` was answered. Everything that happened before the ping sent at `provenAtMs` has been announced. */
   onProven(provenAtMs: number): void;
 }
@@ -131,11 +133,13 @@ export class LinkConnection {
 
   /** Any reply will do, since replies and announcements share the stream: under MISCONF Redis refuses even a PING. */
   async #ping(): Promise<void> {
+    const sentAtMs = this.clock.nowMs();
     try {
       await this.#client.ping();
     } catch (error) {
       if (!(error instanceof Error) || !error.message.startsWith('MISCONF')) throw error;
     }
+    this.listener.onPong(this.clock.nowMs() - sentAtMs);
   }
 
   #heard(message: unknown): void {

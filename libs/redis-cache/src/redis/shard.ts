@@ -79,9 +79,17 @@ export class Shard {
     this.#breaker = new Breaker((state, reason) => {
       this.#breakerChanged(state, reason);
     });
-    this.#clients = new ClientFactory(options, context.credentials, node, (error) => {
-      this.#report(error, 'connect');
-    });
+    this.#clients = new ClientFactory(
+      options,
+      context.credentials,
+      node,
+      (error) => {
+        this.#report(error, 'connect');
+      },
+      (kind) => {
+        context.events.emit('reconnect', { connection: context.name, node: this.address, kind });
+      },
+    );
     this.#pool = new DataPool(
       {
         create: () => this.#clients.create('data'),
@@ -134,6 +142,11 @@ export class Shard {
 
   get connections(): number {
     return this.#pool.size;
+  }
+
+  /** Operations for the data lane that are `sent` and not answered, and those `waiting` to be sent. */
+  get queue(): { sent: number; waiting: number } {
+    return { sent: this.#inFlight.sent, waiting: this.#inFlight.waiting };
   }
 
   /** How long nothing has been heard of this server; `Infinity` before the first time. */
@@ -276,10 +289,15 @@ export class Shard {
   }
 
   async #settled<T>(command: string, reply: Promise<T>, budgetMs: number): Promise<T> {
+    const { events, name, clock } = this.context;
+    const isTimed = events.listensTo('command');
+    const sentAtMs = isTimed ? clock.nowMs() : 0;
     try {
       return await withDeadline(reply, budgetMs, command);
     } catch (error) {
       throw this.#report(error, command);
+    } finally {
+      if (isTimed) events.emit('command', { connection: name, command, durationMs: clock.nowMs() - sentAtMs });
     }
   }
 
