@@ -1,10 +1,12 @@
 import { eq } from 'drizzle-orm';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { RedisUnavailableError, SessionService } from 'nestjs-rcache';
 import { createApp } from '../apps/reference/src/app.js';
 import type { Database } from '../apps/reference/src/database/database.js';
 import { users } from '../apps/reference/src/database/schema.js';
 import { HTTP_ADAPTERS } from '../apps/reference/src/environment.js';
+import { UsersRepository } from '../apps/reference/src/users/users.repository.js';
 import { DEMO_PASSWORD } from '../apps/reference/src/seed/seed-database.js';
 import { startRedis } from '../scripts/servers.mjs';
 import { type Browser, type BrowserResponse, setCookies } from './support/browser.js';
@@ -224,9 +226,17 @@ describe.each(HTTP_ADAPTERS)('sessions of the reference application on %s', (ada
         ofSecond.create = async (...args) => {
           isChecked = true;
           await mayBegin;
-          const session = await create(...args);
-          resolve();
-          return session;
+          return create(...args);
+        };
+        const logins = second.app.get(UsersRepository);
+        const recordLogin = logins.recordLogin.bind(logins);
+        logins.recordLogin = (account) => {
+          const recorded = recordLogin(account);
+          // It waits for the change, which nothing tells.
+          void Promise.race([recorded, sleep(300)]).then(() => {
+            resolve();
+          });
+          return recorded;
         };
       });
       const destroyAllOf = ofFirst.destroyAllOf.bind(ofFirst);
@@ -290,11 +300,21 @@ describe.each(HTTP_ADAPTERS)('sessions of the reference application on %s', (ada
       expect(await isIn(await second.logIn(others[0]!))).toBe(true);
     });
 
-    it('make it wait also when they come all at once', async () => {
+    it('make it wait also when they come all at once, before they are looked at', async () => {
       const [first, second] = await start(adapter, 2, limits);
+      let looks = 0;
+      for (const { app } of [first, second]) {
+        const accounts = app.get(UsersRepository);
+        const findAccount = accounts.findAccount.bind(accounts);
+        accounts.findAccount = (email) => {
+          looks += 1;
+          return findAccount(email);
+        };
+      }
       const answers = await Promise.all(
         Array.from({ length: 12 }, (_, index) => attempt(index % 2 ? first : second, member.email, 'wrong')),
       );
+      expect(looks).toBe(3);
       expect(answers.map(({ status }) => status).sort()).toEqual([
         401,
         401,
