@@ -28,11 +28,11 @@ const PASSWORD = 'comply-demo';
  */
 export async function logIn(url, emails) {
   const cookies = new Map();
-  for (const [userId, email] of emails) {
+  await inParallel([...emails], async ([userId, email]) => {
     const { status, body, cookie } = await send(`${url}/auth/login`, 'POST', { email, password: PASSWORD });
     if (status !== 200) throw new Error(`${email} could not log in: ${status} ${JSON.stringify(body)}`);
     cookies.set(userId, cookie);
-  }
+  });
   return cookies;
 }
 
