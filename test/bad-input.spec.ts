@@ -8,7 +8,14 @@ import { InvalidArgumentError, InvalidOptionsError, RedisCacheError } from '../l
 import { RedisConnection } from '../libs/redis-cache/src/redis/redis-connection.js';
 import { optionsFromEnvironment } from '../libs/redis-cache/src/redis-cache.config.js';
 import { getCacheToken, getRedisToken } from '../libs/redis-cache/src/redis-cache.injection.js';
-import { ConnectionRules, MemoryRules, MetricsRules, OptionRules } from '../libs/redis-cache/src/redis-cache.rules.js';
+import {
+  ConnectionRules,
+  LogRules,
+  MemoryRules,
+  TracingRules,
+  MetricsRules,
+  OptionRules,
+} from '../libs/redis-cache/src/redis-cache.rules.js';
 import { validateOptions } from '../libs/redis-cache/src/redis-cache.validation.js';
 import { endOfDay } from '../libs/redis-cache/src/time.js';
 import { othersThan, VALUES } from './support/bad-values.js';
@@ -451,6 +458,8 @@ const MODULE_OPTIONS: Record<string, Record<string, readonly string[]>> = {
     context: FUNCTIONS,
     metrics: OBJECTS,
     session: [],
+    tracing: ['true', 'false', ...OBJECTS],
+    log: OBJECTS,
   },
   connection: {
     url: [],
@@ -490,11 +499,13 @@ const MODULE_OPTIONS: Record<string, Record<string, readonly string[]>> = {
   },
   l1: { maxEntries: ['1', '2 ** 53'], maxBytes: ['1', '2 ** 53'] },
   metrics: { prometheus: ['true', 'false'], server: [...DURATIONS, 'a long duration', 'false'] },
+  tracing: { keys: ['true', 'false'], roots: ['true', 'false'] },
+  log: { level: [], sample: ['0', '1'], keys: ['true', 'false'] },
 };
 
 describe('a wrong option of the module', () => {
   it('is looked for among all there are', () => {
-    const names = [OptionRules, ConnectionRules, MemoryRules, MetricsRules].map((Rules) =>
+    const names = [OptionRules, ConnectionRules, MemoryRules, MetricsRules, TracingRules, LogRules].map((Rules) =>
       Object.keys(new Rules()).sort(),
     );
     expect(Object.values(MODULE_OPTIONS).map((options) => Object.keys(options).sort())).toEqual(names);

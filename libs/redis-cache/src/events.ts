@@ -1,3 +1,5 @@
+import { type Channel, channel } from 'node:diagnostics_channel';
+
 /** What the engine reports. Names and fields are public and only ever grow. */
 export interface CacheEvents {
   /** A caller left with a stored value. */
@@ -88,9 +90,41 @@ export type SessionResult =
 export type CacheEventName = keyof CacheEvents;
 export type CacheEventListener<Name extends CacheEventName> = (event: CacheEvents[Name]) => void;
 
+/** Every name once; the compiler says when one is missing. */
+const NAMES = Object.keys({
+  announcement: 0,
+  breaker: 0,
+  command: 0,
+  corrupt: 0,
+  eviction: 0,
+  fallback: 0,
+  heartbeat: 0,
+  hit: 0,
+  http: 0,
+  invalidation: 0,
+  journal: 0,
+  link: 0,
+  load: 0,
+  miss: 0,
+  reconnect: 0,
+  'redis-error': 0,
+  refresh: 0,
+  session: 0,
+  stale: 0,
+  unstored: 0,
+  write: 0,
+} satisfies Record<CacheEventName, 0>) as CacheEventName[];
+
+/** `rcache:<name>` of `node:diagnostics_channel`, the same for all engines of a process. */
+const CHANNELS = Object.fromEntries(NAMES.map((name) => [name, channel(`rcache:${name}`)])) as Record<
+  CacheEventName,
+  Channel
+>;
+
 /**
  * The one channel on which the engine reports. Nothing is built for an event nobody listens to: callers on a hot path
- * ask `listensTo` first. A listener that throws is ignored; it runs in the caller's turn and must be quick.
+ * ask `listensTo` first. A listener that throws is ignored; it runs in the caller's turn and must be quick. Each event is
+ * also published on the channel `rcache:<name>` of `node:diagnostics_channel`.
  */
 export class EventChannel {
   readonly #listeners = new Map<CacheEventName, Set<CacheEventListener<never>>>();
@@ -107,10 +141,11 @@ export class EventChannel {
   }
 
   listensTo(name: CacheEventName): boolean {
-    return this.#listeners.has(name);
+    return this.#listeners.has(name) || CHANNELS[name].hasSubscribers;
   }
 
   emit<Name extends CacheEventName>(name: Name, event: CacheEvents[Name]): void {
+    if (CHANNELS[name].hasSubscribers) CHANNELS[name].publish(event);
     const listeners = this.#listeners.get(name);
     if (listeners === undefined) return;
     for (const listener of listeners) {

@@ -72,6 +72,8 @@ export { SessionService } from './session/session.service.js';
 export type { CreateSessionOptions, RotateSessionOptions, SaveResult, SessionChange } from './session/session-calls.js';
 
 export { MetricsService } from './ops/metrics.service.js';
+export type { EventLogLevel, EventLogOptions } from './ops/event-log.js';
+export type { TracingOptions } from './ops/tracing.js';
 export type { MetricsOptions, PrometheusRegistry } from './ops/metrics-options.js';
 export type { CacheSnapshot, LatencySnapshot, MetricsSnapshot } from './ops/metrics-snapshot.js';
 export {

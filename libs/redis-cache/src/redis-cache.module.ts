@@ -16,8 +16,10 @@ import { CacheEngine } from './cache/engine.js';
 import { InvalidArgumentError, InvalidOptionsError } from './errors.js';
 import { DecoratedProviders } from './interception/decorated-providers.js';
 import { eventCountsOf } from './ops/event-counts.js';
+import { logEvents } from './ops/event-log.js';
 import { MetricsService } from './ops/metrics.service.js';
 import { RedisCacheHealthIndicator } from './ops/redis-cache.health.js';
+import { importOpenTelemetry, TracedEngine } from './ops/tracing.js';
 import { getCacheToken, getRedisToken } from './redis-cache.injection.js';
 import type { RedisCacheModuleOptions } from './redis-cache.options.js';
 import { validateOptions } from './redis-cache.validation.js';
@@ -132,11 +134,21 @@ function checkDefinitions(definitions: readonly AnyCacheDefinition[]): readonly 
 
 async function startEngine(options: RedisCacheModuleOptions): Promise<CacheEngine> {
   validateOptions(options);
-  const { metrics: _metrics, session, ...engineOptions } = options;
+  const { metrics: _metrics, log, session, tracing = false, ...engineOptions } = options;
   const shared = session === undefined ? [] : [session.connection ?? 'default'];
-  const engine = new CacheEngine(engineOptions, systemClock, shared);
+  const engine =
+    tracing === false
+      ? new CacheEngine(engineOptions, systemClock, shared)
+      : new TracedEngine(
+          await importOpenTelemetry(),
+          tracing === true ? {} : tracing,
+          engineOptions,
+          systemClock,
+          shared,
+        );
   // From the first event on, for a breaker that opens at start counts too.
   eventCountsOf(engine);
+  if (log !== undefined) logEvents(engine.events, new Logger('RedisCacheModule'), systemClock, log);
   try {
     await engine.start();
   } catch (error) {

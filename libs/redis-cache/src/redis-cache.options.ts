@@ -1,5 +1,7 @@
 import type { CacheEngineOptions } from './cache/engine.js';
+import type { EventLogOptions } from './ops/event-log.js';
 import type { MetricsOptions } from './ops/metrics-options.js';
+import type { TracingOptions } from './ops/tracing.js';
 import type { SessionOptions } from './session/session-options.js';
 
 /** Three heartbeats of the coherence link: a shorter `maxStaleness` could not be proven between two of them. */
@@ -8,6 +10,10 @@ export const MIN_STALENESS_MS = 750;
 /** Options of `RedisCacheModule.forRoot`. All are optional; wrong and unknown ones are refused at start, all at once. */
 export interface RedisCacheModuleOptions extends CacheEngineOptions {
   metrics?: MetricsOptions;
+  /** Spans of OpenTelemetry for calls and loaders; `true` for the defaults. Default `false`. */
+  tracing?: boolean | TracingOptions;
+  /** Events as lines of Nest's log. Default: none but changes of a breaker. */
+  log?: EventLogOptions;
   /** Default: no sessions. */
   session?: SessionOptions<object>;
 }

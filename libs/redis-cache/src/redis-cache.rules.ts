@@ -12,6 +12,7 @@ const TIMEOUT = `${DURATION}, and at most one day`;
 const WHOLE = 'a whole number of at least 1';
 const NODES = 'a list of { host, port } with at least one item';
 const SECRET = { isSecret: true };
+const LOG_LEVELS: readonly unknown[] = ['warn', 'log', 'debug', 'verbose'];
 
 /** What class-validator reports of a broken rule. */
 export interface Rule {
@@ -70,6 +71,17 @@ export class MetricsRules {
   @Must(`${DURATION}, or false for none`, (value) => value === false || isDuration(value)) server?: unknown;
 }
 
+export class TracingRules {
+  @Must('true or false', isBoolean) keys?: unknown;
+  @Must('true or false', isBoolean) roots?: unknown;
+}
+
+export class LogRules {
+  @Must("'warn', 'log', 'debug' or 'verbose'", (value) => LOG_LEVELS.includes(value)) level?: unknown;
+  @Must('a share between 0 and 1', (value) => typeof value === 'number' && value >= 0 && value <= 1) sample?: unknown;
+  @Must('true or false', isBoolean) keys?: unknown;
+}
+
 export class OptionRules {
   @Must('true or false', isBoolean) enabled?: unknown;
   @Must(NAME, isName) namespace?: unknown;
@@ -93,6 +105,10 @@ export class OptionRules {
   @Must("a function that returns values by name, such as { tenant: 'acme' }", isFunction)
   context?: unknown;
   @Must('{ prometheus, server }', isOptions) @ValidateNested() metrics?: unknown;
+  @Must('true, false, or { keys, roots }', (value) => isBoolean(value) || isOptions(value))
+  @ValidateNested()
+  tracing?: unknown;
+  @Must("{ level: 'warn' }, or another level, with sample and keys", isOptions) @ValidateNested() log?: unknown;
   @Must('an object with keys and indexKey', isOptions, SECRET) session?: unknown;
 }
 

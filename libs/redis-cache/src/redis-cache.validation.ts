@@ -9,10 +9,12 @@ import {
   ConnectionRules,
   isDuration,
   isEntryOptionsByName,
+  LogRules,
   MemoryRules,
   MetricsRules,
   OptionRules,
   type Rule,
+  TracingRules,
 } from './redis-cache.rules.js';
 import { resolveSessionOptions } from './session/session-options.js';
 import { toMs } from './time.js';
@@ -34,14 +36,16 @@ export function validateOptions(options: RedisCacheModuleOptions): void {
 }
 
 function withRules(options: RedisCacheModuleOptions): OptionRules {
-  const { connection, connections, l1, metrics } = options;
+  const { connection, connections, l1, log, metrics, tracing } = options;
   return Object.assign(new OptionRules(), options, {
     connection: nested(ConnectionRules, connection),
     connections: isOptions(connections)
       ? new Map(Object.entries(connections).map(([name, each]) => [name, nested(ConnectionRules, each)]))
       : connections,
     l1: nested(MemoryRules, l1),
+    log: nested(LogRules, log),
     metrics: nested(MetricsRules, metrics),
+    tracing: nested(TracingRules, tracing),
   });
 }
 

@@ -7,6 +7,7 @@ import { eventCountsOf } from './event-counts.js';
 import type { MetricSource } from './metric.js';
 import type { MetricsOptions } from './metrics-options.js';
 import { type MetricsSnapshot, snapshotOf } from './metrics-snapshot.js';
+import { importOptional } from './optional-import.js';
 import { bridgeTo, type MetricRegistry, PrometheusBridge } from './prometheus-bridge.js';
 import { ServerInfo } from './server-info.js';
 
@@ -74,12 +75,6 @@ function promClientIsMissing(what: string): InvalidOptionsError {
 }
 
 /** prom-client, or `undefined` where it is not installed. */
-async function importPromClient(): Promise<typeof import('prom-client') | undefined> {
-  try {
-    return await import('prom-client');
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') return undefined;
-    throw error;
-  }
+function importPromClient(): Promise<typeof import('prom-client') | undefined> {
+  return importOptional(() => import('prom-client'));
 }

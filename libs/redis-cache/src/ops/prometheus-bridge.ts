@@ -87,7 +87,7 @@ export class PrometheusBridge {
 function addedUp(samples: readonly Sample[]): Sample[] {
   const sums = new Map<string, { labels: Labels; value: number | Histogram }>();
   for (const { labels, value } of samples) {
-    const id = JSON.stringify(labels);
+    const id = Object.values(labels).join('\n');
     const known = sums.get(id);
     if (known === undefined) sums.set(id, { labels, value });
     else known.value = plus(known.value, value);
