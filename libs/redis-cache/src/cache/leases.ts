@@ -3,6 +3,7 @@ import { type Backend, type CacheCore, isUnanswered } from './backend.js';
 import type { Found, KnownIds } from './entry-reader.js';
 import type { TagId } from './envelope.js';
 import type { Flight } from './flight.js';
+import type { RedisTier } from './redis-tier.js';
 
 /** A holder that died is replaced after this; a living one renews at half of it. */
 export const LEASE_MS = 2000;
@@ -14,11 +15,19 @@ export interface Lease {
   readonly ids: readonly TagId[];
 }
 
+interface HeldLease {
+  readonly tier: RedisTier;
+  readonly slotKey: string;
+  readonly token: string;
+  readonly flight: Flight;
+}
+
 type Redis = NonNullable<Backend['redis']>;
 
 /** The right to load one key, of which there is one in the fleet: asked for, renewed while the load runs, given up. */
 export class Leases {
-  readonly #held = new Set<() => Promise<void>>();
+  readonly #held = new Set<HeldLease>();
+  #renewal: NodeJS.Timeout | undefined;
 
   constructor(private readonly core: CacheCore) {}
 
@@ -51,46 +60,66 @@ export class Leases {
     return redis.tier.seize(slotKey, { token, digest: digestOf(ids), leaseMs: LEASE_MS });
   }
 
-  /** The ids of the reserved and the given tags, created where missing. */
-  async idsFor(slotKey: string, tags: readonly string[], known: KnownIds, isFresh: boolean): Promise<readonly TagId[]> {
-    const { tagTable, redis } = this.core.backend;
+  /** The ids of the reserved and the given tags, created where missing; at once when all are known. */
+  idsFor(
+    slotKey: string,
+    tags: readonly string[],
+    known: KnownIds,
+    isFresh: boolean,
+  ): readonly TagId[] | Promise<readonly TagId[]> {
+    const { tagTable, redis, clock } = this.core.backend;
     // A question that somebody asked before may be answered with an id that is gone by now.
     const source = isFresh && redis !== undefined ? redis.tier : tagTable;
-    return Promise.all(
-      [...this.core.reserved.of(slotKey), ...tags].map(async (tag) => {
-        const id = isFresh ? undefined : (known.get(tag) ?? tagTable.known(tag));
-        return { tag, id: id ?? (await source.ensure(tag)) };
-      }),
-    );
+    const nowMs = clock.nowMs();
+    const ids = [...this.core.reserved.of(slotKey), ...tags].map((tag) => ({
+      tag,
+      id: isFresh ? undefined : (known.get(tag) ?? tagTable.known(tag, nowMs)),
+    }));
+    if (ids.every(({ id }) => id !== undefined)) return ids as TagId[];
+    return Promise.all(ids.map(async ({ tag, id }) => ({ tag, id: id ?? (await source.ensure(tag)) })));
   }
 
   /** Gives up every lease this process holds, so that others need not wait for loads that will never be stored. */
   async abortAll(): Promise<void> {
-    await Promise.all([...this.#held].map((abort) => abort()));
+    await Promise.all(
+      [...this.#held].map(({ tier, slotKey, token }) => tier.abort(slotKey, token, false).catch(ignore)),
+    );
   }
 
   /** Renews a lease until the returned function is called. */
-  keep(redis: Redis, { slotKey, token }: Lease, flight: Flight): () => void {
-    const abort = (): Promise<void> => redis.tier.abort(slotKey, token, false).catch(ignore);
-    this.#held.add(abort);
-    const timer = setInterval(() => {
-      // A load nobody waits for must not block its key: others may take the lease, and its fill is refused then.
-      if (flight.isAbandoned) return;
-      // A lease that cannot be renewed runs out, with the same effect.
-      redis.tier.renew(slotKey, token, LEASE_MS).catch(ignore);
-    }, LEASE_MS / 2);
-    timer.unref();
+  keep({ tier }: Redis, { slotKey, token }: Lease, flight: Flight): () => void {
+    const held: HeldLease = { tier, slotKey, token, flight };
+    this.#held.add(held);
+    // One timer for all: it comes to each of them within half of its time.
+    this.#renewal ??= setInterval(() => {
+      this.#renew();
+    }, LEASE_MS / 2).unref();
     return () => {
-      clearInterval(timer);
-      this.#held.delete(abort);
+      this.#held.delete(held);
     };
+  }
+
+  #renew(): void {
+    if (this.#held.size === 0) {
+      clearInterval(this.#renewal);
+      this.#renewal = undefined;
+    }
+    for (const { tier, slotKey, token, flight } of this.#held) {
+      // A load nobody waits for must not block its key: others may take the lease, and its fill is refused then.
+      if (flight.isAbandoned) continue;
+      // A lease that cannot be renewed runs out, with the same effect.
+      tier.renew(slotKey, token, LEASE_MS).catch(ignore);
+    }
   }
 }
 
+const MAX_IDS_IN_FULL = 8;
+
+/** What tells whether two loads began with the same ids. Each id is random, and of one tag only. */
 function digestOf(ids: readonly TagId[]): string {
-  const hash = createHash('sha1');
-  for (const { tag, id } of ids) hash.update(`${tag}=${id};`);
-  return hash.digest('base64url');
+  let text = '';
+  for (const { id } of ids) text += id;
+  return ids.length <= MAX_IDS_IN_FULL ? text : createHash('sha1').update(text).digest('base64url');
 }
 
 function ignore(): void {}

@@ -295,15 +295,11 @@ export class Loads {
 
   /** @param bytes of the value, if it was stored */
   #report(request: LoadRequest, durationMs: number, bytes?: number): void {
+    const { events } = this.core.backend;
+    if (!events.listensTo('load')) return;
     const stored = bytes !== undefined;
     const size = stored ? { bytes } : {};
-    this.core.backend.events.emit('load', {
-      cache: this.core.name,
-      key: request.flight.key,
-      durationMs,
-      stored,
-      ...size,
-    });
+    events.emit('load', { cache: this.core.name, key: request.flight.key, durationMs, stored, ...size });
   }
 
   /** An invalidation of the key, or of a tag it will have, still waits for Redis: nothing there may be believed. */

@@ -1,3 +1,4 @@
+import { BatchScript } from '../redis/batch-script.js';
 import type { Keyspace } from '../redis/keyspace.js';
 import type { JournalItem } from '../redis/journal.js';
 import type { RedisConnection } from '../redis/redis-connection.js';
@@ -8,6 +9,9 @@ import type { TagIds } from './tag-table.js';
 
 /** How long a load whose result is not stored tells the fleet not to queue up behind the next one. */
 const PASS_MS = 1000;
+
+/** Deletes work when Redis is out of memory. */
+const ALLOW_OOM = '#!lua flags=allow-oom\n';
 
 /** Lua: what a reading command answers, or nil where another type stands there, which is not ours. */
 const READ = `local function read(...)
@@ -26,9 +30,10 @@ end
  * {'ids'} the running load began with other ids, read yours again; {'foreign'} another type stood there and is gone, ask
  * again. The lease keeps the id seen for `fill` to compare. A lease of another type, or without an end, is not ours.
  */
-const ACQUIRE = new Script(
+const ACQUIRE = new BatchScript(
   'acquire',
   2,
+  5,
   `${READ}local seen = ARGV[1]
 local stored = read('GETRANGE', KEYS[1], 4, 15)
 if stored == nil then
@@ -70,9 +75,10 @@ return 1`,
  * Stores the result of a load if nothing happened since it began. One script: between a check and a write of its own an
  * invalidation could slip in. KEYS entry, lease. ARGV token, record, lifetime in ms. Reply 1 stored, 0 refused.
  */
-const FILL = new Script(
+const FILL = new BatchScript(
   'fill',
   2,
+  3,
   `${READ}local lease = read('GET', KEYS[2])
 local own = ARGV[1] .. '|'
 if not lease or string.sub(lease, 1, #own) ~= own then return 0 end
@@ -83,9 +89,10 @@ return 1`,
 );
 
 /** Keeps a lease. Compare and extend in one step, or another's lease would be extended. KEYS lease. ARGV token, ms. */
-const RENEW = new Script(
+const RENEW = new BatchScript(
   'renew',
   1,
+  2,
   `local lease = redis.call('GET', KEYS[1])
 local own = ARGV[1] .. '|'
 if not lease or string.sub(lease, 1, #own) ~= own then return 0 end
@@ -96,8 +103,9 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])`,
  * Ends a load that stores nothing: the lease goes (or says `pass` for a while) and the wake marker tells the waiters.
  * One script, so that only the holder does it. KEYS lease, wake. ARGV token, ms of `pass` or 0.
  */
-const ABORT = new Script(
+const ABORT = new BatchScript(
   'abort',
+  2,
   2,
   `local lease = redis.call('GET', KEYS[1])
 local own = ARGV[1] .. '|'
@@ -113,23 +121,25 @@ return 1`,
  * deleted so that invalidating a missing key is announced too. Made of deletes, it works when Redis is out of memory.
  * KEYS entry, lease, marker. Reply: 1 when there was an entry.
  */
-const INVALIDATE = new Script(
+const INVALIDATE = new BatchScript(
   'invalidate',
   3,
-  `#!lua flags=allow-oom
-local removed = redis.call('UNLINK', KEYS[1])
+  0,
+  `local removed = redis.call('UNLINK', KEYS[1])
 redis.call('DEL', KEYS[2])
 redis.call('SET', KEYS[3], '')
 redis.call('DEL', KEYS[3])
 return removed`,
+  ALLOW_OOM,
 );
 
 /**
  * Stores an explicit value and cancels the running load, unless the caller has given up by now: a late write would undo
  * a later delete. KEYS entry, lease, marker. ARGV record, lifetime in ms, last instant in server ms. Reply 1 or 0.
  */
-const PUT = new Script(
+const PUT = new BatchScript(
   'put',
+  3,
   3,
   `local time = redis.call('TIME')
 if time[1] * 1000 + time[2] / 1000 > tonumber(ARGV[3]) then return 0 end
@@ -144,9 +154,10 @@ return 1`,
  * Makes an entry stale without removing it and cancels the running load: sets the soft-expired flag of the envelope.
  * One script, since reading and writing back would lose a newer entry. KEYS entry, lease, marker. Reply 1 or 0.
  */
-const EXPIRE = new Script(
+const EXPIRE = new BatchScript(
   'expire',
   3,
+  0,
   `${READ}redis.call('DEL', KEYS[2])
 local head = read('GETRANGE', KEYS[1], 0, 3)
 local found = 0
@@ -161,14 +172,15 @@ return found`,
 );
 
 /** Invalidates all entries of a tag: its id goes, and the marker says so. KEYS id, marker. Works out of memory. */
-const INVALIDATE_TAG = new Script(
+const INVALIDATE_TAG = new BatchScript(
   'invalidateTag',
   2,
-  `#!lua flags=allow-oom
-redis.call('UNLINK', KEYS[1])
+  0,
+  `redis.call('UNLINK', KEYS[1])
 redis.call('SET', KEYS[2], '')
 redis.call('DEL', KEYS[2])
 return 1`,
+  ALLOW_OOM,
 );
 
 /**
@@ -190,9 +202,10 @@ return 1`,
  * The id of a tag, created when missing, its lifetime renewed below half. What is no id counts as missing: without an
  * id nothing could be stored. One script, or two creators would disagree. KEYS id. ARGV new id, lifetime in ms or 0 for none.
  */
-const ENSURE_TAG = new Script(
+const ENSURE_TAG = new BatchScript(
   'ensureTag',
   1,
+  2,
   `${READ}local id = read('GET', KEYS[1])
 local lifetime = tonumber(ARGV[2])
 if id and #id == #ARGV[1] then
@@ -227,18 +240,20 @@ export class RedisTier implements TagIds {
     return this.connection.get(this.keyspace.of('e', slotKey));
   }
 
-  async acquire(
+  acquire(
     slotKey: string,
     seenId: Buffer,
     lease: { token: string; digest: string; leaseMs: number; idsAreFresh: boolean },
   ): Promise<Acquired> {
-    const keys = this.keyspace.entryKeys(slotKey).slice(0, 2);
-    const args = [seenId, lease.token, lease.digest, Math.ceil(lease.leaseMs), lease.idsAreFresh ? '1' : '0'];
-    const [answer, detail] = (await this.connection.run('data', ACQUIRE, [...keys, ...args])) as [Buffer, unknown];
-    const name = answer.toString('latin1') as Acquired['answer'];
-    if (name === 'entry') return { answer: name, raw: detail as Buffer };
-    if (name === 'held') return { answer: name, remainingMs: Math.max(0, Number(detail)) };
-    return { answer: name };
+    const keys = [this.keyspace.of('e', slotKey), this.keyspace.of('l', slotKey)];
+    const args = [textOf(seenId), lease.token, lease.digest, Math.ceil(lease.leaseMs), lease.idsAreFresh ? '1' : '0'];
+    return this.connection.run('data', ACQUIRE, [...keys, ...args]).then((reply) => {
+      const [answer, detail] = reply as [Buffer, unknown];
+      const name = answer.toString('latin1') as Acquired['answer'];
+      if (name === 'entry') return { answer: name, raw: detail as Buffer };
+      if (name === 'held') return { answer: name, remainingMs: Math.max(0, Number(detail)) };
+      return { answer: name };
+    });
   }
 
   async seize(slotKey: string, lease: { token: string; digest: string; leaseMs: number }): Promise<void> {
@@ -246,9 +261,11 @@ export class RedisTier implements TagIds {
     await this.connection.run('data', SEIZE, [...keys, lease.token, lease.digest, lease.leaseMs]);
   }
 
-  async fill(slotKey: string, token: string, record: Buffer, lifetimeMs: number): Promise<boolean> {
-    const [entry, lease] = this.keyspace.entryKeys(slotKey);
-    return (await this.connection.run('data', FILL, [entry, lease, token, record, Math.ceil(lifetimeMs)])) === 1;
+  fill(slotKey: string, token: string, record: Buffer, lifetimeMs: number): Promise<boolean> {
+    const keys = [this.keyspace.of('e', slotKey), this.keyspace.of('l', slotKey)];
+    return this.connection
+      .run('data', FILL, [...keys, token, record, Math.ceil(lifetimeMs)])
+      .then((reply) => reply === 1);
   }
 
   /** Like all that keeps or ends a lease it must not wait behind the fills that need the lease. */
@@ -330,4 +347,10 @@ export class RedisTier implements TagIds {
       });
     }
   }
+}
+
+/** A command without a Buffer is one text; what stands where an id should be may be anything. */
+function textOf(id: Buffer): string | Buffer {
+  const text = id.toString('latin1');
+  return /^[\w-]*$/.test(text) ? text : id;
 }

@@ -8,12 +8,10 @@ import { ClusterTopology } from './cluster-topology.js';
 import { clientOptions, type ConnectionOptions, type Credentials, timeoutsOf } from './connection-options.js';
 import { CredentialSource } from './credential-source.js';
 import { RedirectedError } from './redirection.js';
-import type { Script } from './script.js';
+import type { Lane, Script, ScriptArgument } from './script.js';
 import { SentinelWatch } from './sentinel-watch.js';
-import type { Lane, RecoveryStep, Shard, ShardContext } from './shard.js';
+import type { RecoveryStep, Shard, ShardContext } from './shard.js';
 import { SingleTopology, type Topology } from './topology.js';
-
-export type ScriptArgument = string | number | Buffer;
 
 export interface ConnectionListener {
   recover: RecoveryStep;
@@ -163,14 +161,23 @@ export class RedisConnection {
   }
 
   /** Runs a script where its first key is. */
-  async run(lane: Lane, script: Script, keysAndArgs: readonly ScriptArgument[]): Promise<unknown> {
+  run(lane: Lane, script: Script, keysAndArgs: readonly ScriptArgument[]): Promise<unknown> {
+    const [only] = this.shards;
+    if (this.options.cluster === undefined && only !== undefined && !this.#closed) {
+      return only.run(lane, script, keysAndArgs);
+    }
+    return this.#runRouted(lane, script, keysAndArgs);
+  }
+
+  async #runRouted(lane: Lane, script: Script, keysAndArgs: readonly ScriptArgument[]): Promise<unknown> {
     const key = String(keysAndArgs[0]);
     const startedAtMs = performance.now();
     for (;;) {
       try {
-        return await this.#routed(script.name, key, (shard, isAsking) =>
-          shard.execute(lane, script.name, (client) => script.run(client, keysAndArgs, isAsking)),
-        );
+        return await this.#routed(script.name, key, (shard, isAsking) => {
+          if (!isAsking) return shard.run(lane, script, keysAndArgs);
+          return shard.execute(lane, script.name, (client) => script.run(client, keysAndArgs, true));
+        });
       } catch (error) {
         const isMoving = error instanceof RedisRefusedError && error.reply === 'TRYAGAIN';
         // A load does without Redis sooner than it waits.

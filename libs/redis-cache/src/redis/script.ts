@@ -1,6 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 
+/** `data` for reads and loads, `control` for what must not wait behind them. */
+export type Lane = 'data' | 'control';
+
+export type ScriptArgument = string | number | Buffer;
+
 /**
  * A Lua script. Run by its SHA-1 and sent whole once per server that does not know it (a restart, `SCRIPT FLUSH`), so
  * it must be run alone: never inside MULTI or a pipeline, where a resend would lose the order.
@@ -17,18 +22,27 @@ export class Script {
   }
 
   /** @param isAsking whether the key is on its way to this node of a cluster */
-  async run(client: Redis, keysAndArgs: readonly (string | number | Buffer)[], isAsking = false): Promise<unknown> {
-    const send = async (...command: [name: string, script: string]): Promise<unknown> => {
+  run(client: Redis, keysAndArgs: readonly ScriptArgument[], isAsking = false): Promise<unknown> {
+    return this.send(client, this.keyCount, keysAndArgs, isAsking);
+  }
+
+  protected async send(
+    client: Redis,
+    keyCount: number,
+    keysAndArgs: readonly ScriptArgument[],
+    isAsking: boolean,
+  ): Promise<unknown> {
+    const call = async (...command: [name: string, script: string]): Promise<unknown> => {
       // Sent in one turn, because it holds for the next command of the connection only.
       const asked = isAsking ? client.asking() : undefined;
-      const [reply] = await Promise.all([client.callBuffer(...command, this.keyCount, ...keysAndArgs), asked]);
+      const [reply] = await Promise.all([client.callBuffer(...command, keyCount, ...keysAndArgs), asked]);
       return reply;
     };
     try {
-      return await send('EVALSHA', this.sha1);
+      return await call('EVALSHA', this.sha1);
     } catch (error) {
       if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-      return send('EVAL', this.lua);
+      return call('EVAL', this.lua);
     }
   }
 }

@@ -3,6 +3,7 @@ import { type RedisCacheError, RedisRefusedError, RedisUnavailableError } from '
 import type { EventChannel } from '../events.js';
 import type { Clock } from '../time.js';
 import { AdminConnection } from './admin-connection.js';
+import { BatchScript } from './batch-script.js';
 import { Breaker, type BreakerState } from './breaker.js';
 import { ClientFactory } from './client-factory.js';
 import { type ConnectionOptions, type RedisNode, timeoutsOf, type Timeouts } from './connection-options.js';
@@ -10,14 +11,13 @@ import type { CredentialSource } from './credential-source.js';
 import { DataPool } from './data-pool.js';
 import { withDeadline } from './deadline.js';
 import { InFlight } from './in-flight.js';
+import { MergedCalls } from './merged-calls.js';
 import { MergedReads } from './merged-reads.js';
 import { errorLabel, translateRedisError } from './redis-errors.js';
+import type { Lane, Script, ScriptArgument } from './script.js';
 import { sendTogether } from './send-together.js';
 import { ServerClock } from './server-clock.js';
 import { checkPrimary, identify, parseInfo, type ServerFacts } from './server-facts.js';
-
-/** `data` for reads and loads, `control` for what must not wait behind them. */
-export type Lane = 'data' | 'control';
 
 export interface ServerIdentity extends ServerFacts {
   /** Redis was another process, or another data set, when we last recovered. */
@@ -51,6 +51,10 @@ export class Shard {
   readonly serverClock: ServerClock;
   readonly reads: MergedReads;
   readonly admin: AdminConnection;
+  readonly #merged: Record<Lane, MergedCalls> = {
+    data: new MergedCalls(this, 'data'),
+    control: new MergedCalls(this, 'control'),
+  };
   readonly #timeouts: Timeouts;
   readonly #clients: ClientFactory;
   readonly #pool: DataPool;
@@ -225,6 +229,17 @@ export class Shard {
     } finally {
       if (lane === 'data') this.#inFlight.leave();
     }
+  }
+
+  /** Runs a script, together with others of this turn if it can be. */
+  run(lane: Lane, script: Script, keysAndArgs: readonly ScriptArgument[]): Promise<unknown> {
+    if (script instanceof BatchScript) return this.#merged[lane].run(script, keysAndArgs);
+    return this.execute(lane, script.name, (client) => script.run(client, keysAndArgs));
+  }
+
+  /** Reports an error that Redis gave to a part of a command. */
+  refused(error: Error, command: string): RedisCacheError {
+    return this.#report(error, command);
   }
 
   /** Like `execute` on the control lane, but for recovery steps, which run while the breaker is not closed. */

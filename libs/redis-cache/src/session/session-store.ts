@@ -1,5 +1,5 @@
-import type { RedisConnection, ScriptArgument } from '../redis/redis-connection.js';
-import type { Script } from '../redis/script.js';
+import type { RedisConnection } from '../redis/redis-connection.js';
+import type { Script, ScriptArgument } from '../redis/script.js';
 import type { SessionNames, SessionPlace } from './session-names.js';
 import {
   CREATE,

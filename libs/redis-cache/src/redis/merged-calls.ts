@@ -1,0 +1,120 @@
+import type { Redis } from 'ioredis';
+import { type RedisCacheError, RedisUnavailableError } from '../errors.js';
+import type { BatchScript } from './batch-script.js';
+import type { Lane, ScriptArgument } from './script.js';
+import { slotOf } from './slots.js';
+
+/** Calls of one script, and their bytes: a longer one would hold up the server and the replies behind it. */
+const MAX_CALLS = 64;
+const MAX_BYTES = 256 * 1024;
+
+/** The primary that runs the script. */
+interface Target {
+  readonly isUp: boolean;
+  readonly isCluster: boolean;
+  execute<T>(lane: Lane, command: string, operation: (client: Redis) => Promise<T>): Promise<T>;
+  /** Reports what Redis said to one call. */
+  refused(error: Error, command: string): RedisCacheError;
+}
+
+interface PendingCall {
+  readonly keysAndArgs: readonly ScriptArgument[];
+  readonly bytes: number;
+  readonly resolve: (reply: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Batch {
+  readonly script: BatchScript;
+  readonly calls: PendingCall[];
+}
+
+/**
+ * Sends the calls that one turn of the event loop makes of a script as one; in a cluster, those of one slot. On the control
+ * lane the order of calls is kept, so that only those are joined that follow one another.
+ */
+export class MergedCalls {
+  #batches: Batch[] = [];
+
+  constructor(
+    private readonly target: Target,
+    private readonly lane: Lane,
+  ) {}
+
+  /** Rejects as `Shard.execute` does, and with `RedirectedError` when another node of the cluster has the key. */
+  run(script: BatchScript, keysAndArgs: readonly ScriptArgument[]): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (!this.target.isUp) {
+        reject(new RedisUnavailableError(`Redis is down: ${script.name} was not sent.`));
+        return;
+      }
+      const call = { keysAndArgs, bytes: payloadBytes(keysAndArgs), resolve, reject };
+      const batch =
+        this.lane === 'control' ? this.#batches.at(-1) : this.#batches.find((each) => each.script === script);
+      if (batch?.script === script) batch.calls.push(call);
+      else if (this.#batches.push({ script, calls: [call] }) === 1) {
+        process.nextTick(() => {
+          this.#flush();
+        });
+      }
+    });
+  }
+
+  #flush(): void {
+    const batches = this.#batches;
+    this.#batches = [];
+    for (const { script, calls } of batches) {
+      for (const group of this.target.isCluster ? bySlot(calls) : [calls]) this.#sendAll(script, group);
+    }
+  }
+
+  #sendAll(script: BatchScript, calls: readonly PendingCall[]): void {
+    let from = 0;
+    let bytes = 0;
+    for (let index = 0; index < calls.length; index++) {
+      const call = calls[index] as PendingCall;
+      if (index > from && (index - from >= MAX_CALLS || bytes + call.bytes > MAX_BYTES)) {
+        void this.#send(script, calls.slice(from, index));
+        from = index;
+        bytes = 0;
+      }
+      bytes += call.bytes;
+    }
+    void this.#send(script, from === 0 ? calls : calls.slice(from));
+  }
+
+  async #send(script: BatchScript, calls: readonly PendingCall[]): Promise<void> {
+    try {
+      const replies = await this.target.execute(this.lane, script.name, (client) =>
+        script.runAll(
+          client,
+          calls.map(({ keysAndArgs }) => keysAndArgs),
+        ),
+      );
+      for (const [index, { resolve, reject }] of calls.entries()) {
+        const reply = replies[index];
+        if (reply instanceof Error) reject(this.target.refused(reply, script.name));
+        else resolve(reply);
+      }
+    } catch (error) {
+      for (const { reject } of calls) reject(error);
+    }
+  }
+}
+
+function payloadBytes(keysAndArgs: readonly ScriptArgument[]): number {
+  let bytes = 0;
+  for (const argument of keysAndArgs) if (typeof argument === 'object') bytes += argument.length;
+  return bytes;
+}
+
+function bySlot(calls: readonly PendingCall[]): Iterable<PendingCall[]> {
+  const slots = new Map<number, PendingCall[]>();
+  for (const call of calls) {
+    const slot = slotOf(String(call.keysAndArgs[0]));
+    const known = slots.get(slot);
+    if (known === undefined) slots.set(slot, [call]);
+    else known.push(call);
+  }
+  return slots.values();
+}
