@@ -246,6 +246,26 @@ describe.each([
     expect((await intruder.get('/look')).body).toEqual({ userId: null });
   });
 
+  it('a login as another user ends the session of the first, and takes nothing of it along', async () => {
+    const app = await start();
+    const browser = new Browser(app);
+    await browser.post('/login', { user: '42' });
+    await browser.post('/elevate');
+    await browser.get('/visit');
+    const before = new Map(browser.cookies);
+    expect((await browser.post('/login', { user: '43' })).body).toEqual({ userId: '43' });
+    expect((await browser.get('/look')).body).toEqual({ role: 'reader', userId: '43' });
+    const left = new Browser(app);
+    left.cookies = before;
+    expect((await left.get('/me')).status).toBe(401);
+    const sessions = app.get(SessionService);
+    expect([await sessions.count('42'), await sessions.count('43'), await sessions.count()]).toEqual([0, 1, 1]);
+
+    await browser.get('/visit');
+    await browser.post('/login', { user: '43' });
+    expect((await browser.get('/look')).body).toEqual({ views: 1, role: 'reader', userId: '43' });
+  });
+
   it('a planted id is never adopted', async () => {
     const browser = new Browser(await start());
     const planted = 'P'.repeat(45);

@@ -77,18 +77,21 @@ export class RequestSession<Data extends object = SessionData> {
   }
 
   /**
-   * Begins a session of this user under a new id; the data of the one before come along, and its id is dead.
+   * Begins a session of this user under a new id. The data of the one before come along, unless it was another user's, and
+   * its id is dead.
    *
    * @throws RedisUnavailableError, RedisRefusedError: nobody is logged in
    */
   async login(userId: string, changes: Partial<Data> = {}): Promise<void> {
     const { stored } = await this.load();
     const options = { userId, ...this.#device };
-    Object.assign(this.data, changes);
+    const isOfAnother = stored?.userId !== undefined && stored.userId !== userId;
+    if (!isOfAnother) Object.assign(this.data, changes);
     try {
+      if (isOfAnother) await this.sessions.destroy(stored);
       if (stored === undefined) this.#stored = await this.sessions.create(this.#unstored, options);
-      // It may have been ended meanwhile, and its data with it.
-      else if (!(await this.sessions.rotate(stored, options))) {
+      // It may also have been ended meanwhile, and its data with it.
+      else if (isOfAnother || !(await this.sessions.rotate(stored, options))) {
         this.#stored = await this.sessions.create(changes as Data, options);
       }
     } catch (error) {
