@@ -10,6 +10,7 @@ import { optionsFromEnvironment } from '../libs/redis-cache/src/redis-cache.conf
 import { getCacheToken, getRedisToken } from '../libs/redis-cache/src/redis-cache.injection.js';
 import {
   ConnectionRules,
+  HttpRules,
   LogRules,
   MemoryRules,
   TracingRules,
@@ -456,6 +457,7 @@ const MODULE_OPTIONS: Record<string, Record<string, readonly string[]>> = {
     startTimeout: DURATIONS,
     strictStart: ['true', 'false'],
     context: FUNCTIONS,
+    http: OBJECTS,
     metrics: OBJECTS,
     session: [],
     tracing: ['true', 'false', ...OBJECTS],
@@ -498,6 +500,13 @@ const MODULE_OPTIONS: Record<string, Record<string, readonly string[]>> = {
     socketTimeout: DURATIONS,
   },
   l1: { maxEntries: ['1', '2 ** 53'], maxBytes: ['1', '2 ** 53'] },
+  http: {
+    credentialHeaders: ['an empty list', 'a list of text', 'proxy'],
+    unkeyedReads: [],
+    requestDirectives: ['true', 'false'],
+    cacheStatus: ['true', 'false'],
+    cacheGroups: ['true', 'false'],
+  },
   metrics: { prometheus: ['true', 'false'], server: [...DURATIONS, 'a long duration', 'false'] },
   tracing: { keys: ['true', 'false'], roots: ['true', 'false'] },
   log: { level: [], sample: ['0', '1'], keys: ['true', 'false'] },
@@ -505,8 +514,8 @@ const MODULE_OPTIONS: Record<string, Record<string, readonly string[]>> = {
 
 describe('a wrong option of the module', () => {
   it('is looked for among all there are', () => {
-    const names = [OptionRules, ConnectionRules, MemoryRules, MetricsRules, TracingRules, LogRules].map((Rules) =>
-      Object.keys(new Rules()).sort(),
+    const names = [OptionRules, ConnectionRules, MemoryRules, HttpRules, MetricsRules, TracingRules, LogRules].map(
+      (Rules) => Object.keys(new Rules()).sort(),
     );
     expect(Object.values(MODULE_OPTIONS).map((options) => Object.keys(options).sort())).toEqual(names);
   });

@@ -8,6 +8,7 @@ export type RedisCacheErrorCode =
   | 'INVALID_ARGUMENT'
   | 'MISSING_CONTEXT'
   | 'UNCACHEABLE_VALUE'
+  | 'UNKEYED_READ'
   | 'RECURSIVE_LOAD'
   | 'LOADER_TIMEOUT'
   | 'REDIS_UNAVAILABLE'
@@ -65,6 +66,20 @@ export class UncacheableValueError extends RedisCacheError {
   constructor(path: string, what: string, details?: ErrorDetails) {
     super('UNCACHEABLE_VALUE', `The value at ${path} is ${what}, which cannot be cached. Return plain data.`, details);
     this.path = path;
+  }
+}
+
+/**
+ * A handler whose response others will get read `what` of its request, which the key of that response does not tell: they
+ * would get what was meant for one. Thrown where `http.unkeyedReads` says so.
+ */
+export class UnkeyedReadError extends RedisCacheError {
+  constructor(what: string) {
+    super(
+      'UNKEYED_READ',
+      `The handler read ${what} of the request, which is not part of the key of its response. Put it there (vary, query, ` +
+        `or a function as scope), do not read it, or take the route out with @NoHttpCache().`,
+    );
   }
 }
 

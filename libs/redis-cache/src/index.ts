@@ -50,12 +50,10 @@ export type {
 export { withoutCache } from './interception/without-cache.js';
 
 export { HttpCache, type HttpCacheOptions, NoHttpCache, type Principal } from './http/http-cache.decorator.js';
-export {
-  HTTP_CACHE_OPTIONS,
-  HTTP_RESPONSES,
-  HttpCacheInterceptor,
-  type HttpCacheModuleOptions,
-} from './http/http-cache.interceptor.js';
+export { HTTP_RESPONSES, HttpCacheInterceptor } from './http/http-cache.interceptor.js';
+export type { HttpCacheModuleOptions } from './http/http-options.js';
+export { HttpInvalidate } from './http/http-invalidate.decorator.js';
+export type { HttpInvalidateOptions } from './http/http-invalidate.interceptor.js';
 export type { HttpRequest } from './http/http-message.js';
 
 export { CsrfGuard } from './session/csrf.guard.js';
@@ -116,5 +114,6 @@ export {
   RedisUnavailableError,
   SessionConflictError,
   UncacheableValueError,
+  UnkeyedReadError,
 } from './errors.js';
 export { type Clock, type Duration, type DurationText, endOfDay, systemClock } from './time.js';

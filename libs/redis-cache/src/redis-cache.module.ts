@@ -14,6 +14,7 @@ import { CacheService } from './cache/cache.service.js';
 import { type AnyCacheDefinition, isDefinition } from './cache/definition.js';
 import { CacheEngine } from './cache/engine.js';
 import { InvalidArgumentError, InvalidOptionsError } from './errors.js';
+import { SharedRoutesCheck } from './http/shared-routes-check.js';
 import { DecoratedProviders } from './interception/decorated-providers.js';
 import { eventCountsOf } from './ops/event-counts.js';
 import { logEvents } from './ops/event-log.js';
@@ -26,7 +27,7 @@ import { validateOptions } from './redis-cache.validation.js';
 import { startSessions } from './redis-cache.sessions.js';
 import { SessionService } from './session/session.service.js';
 import { systemClock } from './time.js';
-import { CACHE_ENGINE, METRICS_OPTIONS } from './tokens.js';
+import { CACHE_ENGINE, HTTP_CACHE_OPTIONS, METRICS_OPTIONS } from './tokens.js';
 
 export interface RedisCacheModuleExtras {
   /** Whether every module can inject the caches without importing this one. Default `true`. */
@@ -66,6 +67,11 @@ class RedisCacheFeatureModule {}
   providers: [
     { provide: CACHE_ENGINE, inject: [host.MODULE_OPTIONS_TOKEN], useFactory: startEngine },
     {
+      provide: HTTP_CACHE_OPTIONS,
+      inject: [host.MODULE_OPTIONS_TOKEN],
+      useFactory: (options: RedisCacheModuleOptions) => options.http ?? {},
+    },
+    {
       provide: METRICS_OPTIONS,
       inject: [host.MODULE_OPTIONS_TOKEN],
       useFactory: (options: RedisCacheModuleOptions) => options.metrics ?? {},
@@ -76,8 +82,17 @@ class RedisCacheFeatureModule {}
     DecoratedProviders,
     MetricsService,
     RedisCacheHealthIndicator,
+    SharedRoutesCheck,
   ],
-  exports: [CACHE_ENGINE, CacheService, getRedisToken(), MetricsService, RedisCacheHealthIndicator, SessionService],
+  exports: [
+    CACHE_ENGINE,
+    CacheService,
+    HTTP_CACHE_OPTIONS,
+    getRedisToken(),
+    MetricsService,
+    RedisCacheHealthIndicator,
+    SessionService,
+  ],
 })
 export class RedisCacheModule extends host.ConfigurableModuleClass implements OnApplicationShutdown {
   constructor(@Inject(CACHE_ENGINE) private readonly engine: CacheEngine) {
@@ -134,7 +149,7 @@ function checkDefinitions(definitions: readonly AnyCacheDefinition[]): readonly 
 
 async function startEngine(options: RedisCacheModuleOptions): Promise<CacheEngine> {
   validateOptions(options);
-  const { metrics: _metrics, log, session, tracing = false, ...engineOptions } = options;
+  const { http: _http, metrics: _metrics, log, session, tracing = false, ...engineOptions } = options;
   const shared = session === undefined ? [] : [session.connection ?? 'default'];
   const engine =
     tracing === false

@@ -1,4 +1,5 @@
 import type { CacheEngineOptions } from './cache/engine.js';
+import type { HttpCacheModuleOptions } from './http/http-options.js';
 import type { EventLogOptions } from './ops/event-log.js';
 import type { MetricsOptions } from './ops/metrics-options.js';
 import type { TracingOptions } from './ops/tracing.js';
@@ -9,6 +10,7 @@ export const MIN_STALENESS_MS = 750;
 
 /** Options of `RedisCacheModule.forRoot`. All are optional; wrong and unknown ones are refused at start, all at once. */
 export interface RedisCacheModuleOptions extends CacheEngineOptions {
+  http?: HttpCacheModuleOptions;
   metrics?: MetricsOptions;
   /** Spans of OpenTelemetry for calls and loaders; `true` for the defaults. Default `false`. */
   tracing?: boolean | TracingOptions;

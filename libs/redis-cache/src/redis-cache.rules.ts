@@ -65,6 +65,14 @@ export class ConnectionRules {
   @Must(TIMEOUT, isTimeout) socketTimeout?: unknown;
 }
 
+export class HttpRules {
+  @Must('a list of header names', isHeaderNames) credentialHeaders?: unknown;
+  @Must("'throw' or 'skip'", (value) => value === 'throw' || value === 'skip') unkeyedReads?: unknown;
+  @Must('true or false', isBoolean) requestDirectives?: unknown;
+  @Must('true or false', isBoolean) cacheStatus?: unknown;
+  @Must('true or false', isBoolean) cacheGroups?: unknown;
+}
+
 export class MetricsRules {
   @Must('true, false, or a Registry of prom-client', (value) => isBoolean(value) || isRegistry(value))
   prometheus?: unknown;
@@ -109,6 +117,7 @@ export class OptionRules {
   @ValidateNested()
   tracing?: unknown;
   @Must("{ level: 'warn' }, or another level, with sample and keys", isOptions) @ValidateNested() log?: unknown;
+  @Must('an object of options', isOptions) @ValidateNested() http?: unknown;
   @Must('an object with keys and indexKey', isOptions, SECRET) session?: unknown;
 }
 
@@ -173,6 +182,11 @@ function isConnectionMap(value: unknown): boolean {
 
 export function isEntryOptionsByName(value: unknown): boolean {
   return isOptions(value) && Object.entries(value).every(([name, each]) => isName(name) && isOptions(each));
+}
+
+function isHeaderNames(value: unknown): boolean {
+  const pattern = /^[a-z0-9!#$%&'*+.^_`|~-]+$/i;
+  return Array.isArray(value) && value.every((name) => typeof name === 'string' && pattern.test(name));
 }
 
 function isRegistry(value: unknown): boolean {

@@ -7,6 +7,7 @@ import { clientOptions, type ConnectionOptions } from './redis/connection-option
 import type { RedisCacheModuleOptions } from './redis-cache.options.js';
 import {
   ConnectionRules,
+  HttpRules,
   isDuration,
   isEntryOptionsByName,
   LogRules,
@@ -36,12 +37,13 @@ export function validateOptions(options: RedisCacheModuleOptions): void {
 }
 
 function withRules(options: RedisCacheModuleOptions): OptionRules {
-  const { connection, connections, l1, log, metrics, tracing } = options;
+  const { connection, connections, http, l1, log, metrics, tracing } = options;
   return Object.assign(new OptionRules(), options, {
     connection: nested(ConnectionRules, connection),
     connections: isOptions(connections)
       ? new Map(Object.entries(connections).map(([name, each]) => [name, nested(ConnectionRules, each)]))
       : connections,
+    http: nested(HttpRules, http),
     l1: nested(MemoryRules, l1),
     log: nested(LogRules, log),
     metrics: nested(MetricsRules, metrics),

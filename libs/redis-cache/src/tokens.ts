@@ -3,4 +3,5 @@
  * node_modules tree still mean the same engine.
  */
 export const CACHE_ENGINE = Symbol.for('nestjs-rcache:engine');
+export const HTTP_CACHE_OPTIONS = Symbol.for('nestjs-rcache:http-cache-options');
 export const METRICS_OPTIONS = Symbol.for('nestjs-rcache:metrics-options');

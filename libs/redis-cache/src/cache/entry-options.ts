@@ -81,6 +81,8 @@ export interface LoadContext<T = unknown> {
   readonly key: string;
   /** The stored value that this load replaces, if there is one that may still be read. */
   readonly previous: T | undefined;
+  /** Whether this is a refresh behind callers who have got a stale or a soon stale value. */
+  readonly isRefresh: boolean;
   setTtl(ttl: Duration | Date): void;
   setTags(tags: readonly string[]): void;
   /** Instead of the option `grace`. */

@@ -54,7 +54,7 @@ export function checkBulkLoader(loader: unknown, method: string): void {
 export async function runLoader(
   cache: object,
   loader: Loader<unknown>,
-  flight: { readonly key: string; readonly signal: AbortSignal },
+  flight: { readonly key: string; readonly signal: AbortSignal; readonly isRefresh: boolean },
   previous: unknown,
 ): Promise<Loaded> {
   let ttl: Duration | Date | undefined;
@@ -64,6 +64,7 @@ export async function runLoader(
   const loadContext: LoadContext = {
     key: flight.key,
     previous,
+    isRefresh: flight.isRefresh,
     // Made when it is first looked at.
     get signal() {
       return flight.signal;
@@ -102,7 +103,8 @@ export async function runLoader(
 
 /** Calls a loader whose result the cache leaves alone. */
 export async function runUncached<T>(key: string, loader: Loader<T>): Promise<T> {
-  return loader({ key, signal: new AbortController().signal, previous: undefined, setTtl, setGrace, setTags, skip });
+  const { signal } = new AbortController();
+  return loader({ key, signal, previous: undefined, isRefresh: false, setTtl, setGrace, setTags, skip });
 }
 
 function setTtl(): void {}

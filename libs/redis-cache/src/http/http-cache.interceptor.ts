@@ -1,48 +1,55 @@
-import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
+import { GatewayTimeoutException, Inject, Injectable, Logger, Optional } from '@nestjs/common';
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import { ExternalContextCreator, HttpAdapterHost } from '@nestjs/core';
-import { of, type Observable } from 'rxjs';
-import type { CacheService } from '../cache/cache.service.js';
+import { LRUCache } from 'lru-cache';
+import { lastValueFrom, of, type Observable } from 'rxjs';
+import type { CacheService, Lookup } from '../cache/cache.service.js';
 import { defineCache } from '../cache/definition.js';
 import type { CacheEngine } from '../cache/engine.js';
-import type { CallOptions, LoadContext } from '../cache/entry-options.js';
 import type { Key } from '../cache/key.js';
-import { InvalidArgumentError, InvalidOptionsError, RedisCacheError } from '../errors.js';
-import { CACHE_ENGINE } from '../tokens.js';
+import { CACHE_ENGINE, HTTP_CACHE_OPTIONS } from '../tokens.js';
+import { cacheGroups } from './cache-groups.js';
 import { CachedRoutes, type CachedRoute } from './cached-routes.js';
 import { HttpExchange } from './http-exchange.js';
-import { CREDENTIAL_HEADERS, matchedPath, type HttpRequest, type HttpResponse } from './http-message.js';
-import { audienceOf, responseKey } from './response-key.js';
-import { isPlain, lostHeaders, toStored, type Answer, type StoredResponse } from './stored-response.js';
-
-/** What holds for every route of an application; provide it under `HTTP_CACHE_OPTIONS` in a global module. */
-export interface HttpCacheModuleOptions {
-  /** Request headers that say who asks, besides `CREDENTIAL_HEADERS`. */
-  credentialHeaders?: readonly string[];
-}
-
-export const HTTP_CACHE_OPTIONS = Symbol.for('nestjs-rcache:http-cache-options');
+import { dropPaths, isSafe, isSuccess } from './http-invalidation.js';
+import {
+  CREDENTIAL_HEADERS,
+  hasCredentials,
+  matchedPath,
+  type HttpRequest,
+  type HttpResponse,
+} from './http-message.js';
+import type { HttpCacheModuleOptions } from './http-options.js';
+import { pathTag } from './path-tag.js';
+import { directivesOf, type RequestDirectives } from './request-directives.js';
+import { isPlain } from './response-body.js';
+import { audienceOf, responseKey, variantKey } from './response-key.js';
+import { type Cacheable, isResponse, type Kept, ResponseLoad, type Surroundings } from './response-load.js';
+import { type Answer, lostHeaders, type StoredResponse } from './stored-response.js';
 
 /** Its name is how the module options (`caches: { http: { ttl } }`), metrics and events call it. */
 export const HTTP_RESPONSES = defineCache({ name: 'http', key: (key: Key) => key });
 
-type Stored = StoredResponse | undefined;
+type Found = Extract<Lookup<StoredResponse>, { isHit: true }>;
 
 // The interceptor may stand in the way of a request twice, globally and on its route; the first one does the work.
 const handled = new WeakSet<HttpRequest>();
+const MAX_VARIED_KEYS = 1000;
 
 /**
  * Caches the responses of the controllers and routes it is bound to, and, bound globally, of those with `@HttpCache`; all
  * others, and everything that is not HTTP, pass untouched. When the cache fails, the handler runs and answers.
  *
- * Bind it first (globally, or as the first of `@UseInterceptors`): it then stores and sends exact bytes, with `ETag` and
- * 304. Interceptors outside it get plain values to work on instead, and answers that are not plain data are not stored.
+ * Bind it first (globally, or as the first of `@UseInterceptors`): it then stores and sends exact bytes, with `ETag`, 304
+ * and parts. Interceptors outside it get plain values to work on instead, and answers that are not plain data are not
+ * stored.
  */
 @Injectable()
 export class HttpCacheInterceptor implements NestInterceptor {
   readonly #cache: CacheService;
   readonly #routes: CachedRoutes;
   readonly #credentialHeaders: readonly string[];
+  readonly #around: Surroundings;
   readonly #logger = new Logger(HttpCacheInterceptor.name);
   readonly #warnings = new Set<string>();
 
@@ -50,109 +57,136 @@ export class HttpCacheInterceptor implements NestInterceptor {
     @Inject(CACHE_ENGINE) private readonly engine: CacheEngine,
     @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
     @Inject(ExternalContextCreator) contexts: ExternalContextCreator,
-    @Optional() @Inject(HTTP_CACHE_OPTIONS) options?: HttpCacheModuleOptions,
+    @Optional() @Inject(HTTP_CACHE_OPTIONS) private readonly options: HttpCacheModuleOptions = {},
   ) {
     this.#cache = engine.cache(HTTP_RESPONSES);
     this.#routes = new CachedRoutes(contexts, isHttpCache);
-    const further = (options?.credentialHeaders ?? []).map((name) => name.toLowerCase());
+    const further = (options.credentialHeaders ?? []).map((name) => name.toLowerCase());
     this.#credentialHeaders = [...CREDENTIAL_HEADERS, ...further];
+    const unkeyedReads = options.unkeyedReads ?? (process.env['NODE_ENV'] === 'production' ? 'skip' : 'throw');
+    this.#around = {
+      cache: this.#cache,
+      maxTtlMs: engine.maxTtlMs,
+      mustThrow: unkeyedReads === 'throw',
+      varied: new LRUCache<string, readonly string[]>({ max: MAX_VARIED_KEYS }),
+      mayStore: (route, answer) => this.#mayStore(route, answer),
+      warn: (route, kind, message) => {
+        this.#warn(route, kind, message);
+      },
+    };
   }
 
   async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
     if (context.getType() !== 'http' || !this.engine.isEnabled) return next.handle();
     const http = context.switchToHttp();
     const request = http.getRequest<HttpRequest>();
+    const { httpAdapter } = this.adapterHost;
+    const method = httpAdapter.getRequestMethod(request) as string;
+    if (!isSafe(method)) return this.#unsafe(context, request, next);
     const route = this.#routes.of(context);
-    if (route === undefined || handled.has(request)) return next.handle();
+    if (route === undefined || handled.has(request) || (method !== 'GET' && method !== 'HEAD')) return next.handle();
     handled.add(request);
 
-    const { httpAdapter } = this.adapterHost;
-    const method: unknown = httpAdapter.getRequestMethod(request);
-    if (method !== 'GET' && method !== 'HEAD') return next.handle();
-    const exchange = new HttpExchange(httpAdapter, route, request, http.getResponse<HttpResponse>());
-    const call = this.#callOf(route, request);
-    if (typeof call === 'string') return exchange.pass(next, `fwd=bypass; detail=${call}`);
-    return method === 'HEAD' ? this.#head(exchange, call.key, next) : of(await this.#get(exchange, route, call, next));
+    const sendsStatus = this.options.cacheStatus !== false;
+    const exchange = new HttpExchange(httpAdapter, route, request, http.getResponse<HttpResponse>(), sendsStatus);
+    const cacheable = this.#cacheable(route, exchange, next);
+    if (typeof cacheable === 'string') return exchange.pass(next, `fwd=bypass; detail=${cacheable}`);
+    if (method === 'HEAD') return this.#head(cacheable);
+    const directives = this.options.requestDirectives === true ? directivesOf(request) : undefined;
+    if (directives !== undefined) return this.#directed(cacheable, directives);
+    return of(await new ResponseLoad(this.#around, cacheable).answer());
   }
 
-  /** Key and options of the request, or why it passes by the cache. */
-  #callOf(route: CachedRoute, request: HttpRequest): { key: Key; options: CallOptions<Stored> } | string {
+  /** The request with its key and tags, or why it passes by the cache. */
+  #cacheable(route: CachedRoute, exchange: HttpExchange, next: CallHandler): Cacheable | string {
+    const { request } = exchange;
     const path = matchedPath(request);
     if (path === undefined) return 'unknown-route';
     try {
       const audience = audienceOf(route, request, this.#credentialHeaders);
       if (audience === undefined) return route.isPrivate ? 'no-principal' : 'credentials';
-      const { ttl, tags } = route.options;
-      // No load may outlive its request: it would work on a response that is gone. So nothing is refreshed behind it.
-      const options: CallOptions<Stored> = { ttl, grace: 0, refresh: 'wait', earlyRefresh: false };
-      options.tags = typeof tags === 'function' ? tags(request) : tags;
-      return { key: responseKey(route, path, request, audience), options };
+      const { tags = [], query } = route.options;
+      const named = typeof tags === 'function' ? tags(request) : tags;
+      if (this.options.cacheGroups === true) exchange.groups = cacheGroups(named);
+      // Who asks is in the key, be it nobody.
+      const headers = audience === 'public' ? route.vary : [...route.vary, ...this.#credentialHeaders];
+      return {
+        route,
+        exchange,
+        next,
+        key: responseKey(route, path, request, audience),
+        tags: route.hasUnsafe ? [...named, pathTag(request)] : named,
+        readable: route.isByResponse ? undefined : { headers, query, principal: route.isPrivate },
+        asked: {
+          hasCredentials: route.isByResponse && hasCredentials(request, this.#credentialHeaders),
+          salt: route.isPrivate ? JSON.stringify(audience, bigintText) : '',
+          nowMs: 0,
+        },
+      };
     } catch (error) {
       this.#warn(
         route,
         'request',
-        `its scope or tags cannot be told from a request, which goes uncached: ${String(error)}`,
+        `a request goes uncached: its scope or tags threw ${error instanceof Error ? error.message : String(error)}`,
       );
       return 'error';
     }
   }
 
   /** HEAD is answered from what GET stored. It fills nothing: a handler may treat it in its own way. */
-  async #head(exchange: HttpExchange, key: Key, next: CallHandler): Promise<Observable<unknown>> {
-    const found = await this.#cache.lookup<Stored>(key);
-    if (!found.isHit || found.isStale || found.value === undefined) return exchange.pass(next, 'fwd=miss');
+  async #head(cacheable: Cacheable): Promise<Observable<unknown>> {
+    const { exchange, next } = cacheable;
+    const found = await this.#lookup(cacheable);
+    if (found === undefined || found.isStale || found.value.freshMs === 0) return exchange.pass(next, 'fwd=uri-miss');
     return of(exchange.answer(found.value, found));
   }
 
-  async #get(
-    exchange: HttpExchange,
-    route: CachedRoute,
-    { key, options }: { key: Key; options: CallOptions<Stored> },
-    next: CallHandler,
-  ): Promise<unknown> {
-    let own: Promise<Answer> | undefined;
-    const load = async ({ skip }: Pick<LoadContext, 'skip'>): Promise<Stored> => {
-      // A load that starts after its request gave up waiting must not run the handler a second time, nor store an answer
-      // that is older than the load.
-      const stored = own === undefined ? this.#store(route, await (own = exchange.run(next))) : undefined;
-      if (stored === undefined) skip();
-      return stored;
-    };
-    try {
-      const { value, source, ...rest } = await this.#cache.resolve<Stored>(key, load, options);
-      if (value !== undefined) {
-        return exchange.answer(
-          value,
-          source === 'loader' ? { isHit: false, ...rest } : { isHit: true, source, ...rest },
-        );
-      }
-    } catch (error) {
-      // Those who waited for another request's handler share its failure, as they would have shared its answer.
-      if (own === undefined && !(error instanceof RedisCacheError)) throw error;
-      if (own === undefined && (error instanceof InvalidArgumentError || error instanceof InvalidOptionsError)) {
-        this.#warn(route, error.code, `a request goes uncached: ${error.message}`);
-      }
-    }
-    // What may not be stored may not be shared: everybody gets the answer of a handler of their own.
-    const { value } = await (own ??= exchange.run(next));
-    return exchange.forward(value, 'fwd=miss');
+  async #directed(cacheable: Cacheable, directives: RequestDirectives): Promise<Observable<unknown>> {
+    const { exchange, next } = cacheable;
+    if (directives.isUnstored) return exchange.pass(next, 'fwd=request');
+    const found = await this.#lookup(cacheable);
+    const judgement = found === undefined ? 'usual' : directives.judge(found.value, found);
+    if (found !== undefined && judgement === 'use') return of(exchange.answer(found.value, found));
+    if (directives.isOnlyIfCached) throw new GatewayTimeoutException();
+    return of(await new ResponseLoad(this.#around, cacheable).answer(judgement === 'revalidate'));
   }
 
-  #store(route: CachedRoute, answer: Answer): Stored {
-    const stored = toStored(answer, route);
-    if (stored === undefined) return undefined;
+  async #lookup({ key, exchange }: Cacheable): Promise<Found | undefined> {
+    let found = await this.#cache.lookup<Kept | undefined>(key);
+    if (found.isHit && found.value !== undefined && !isResponse(found.value)) {
+      found = await this.#cache.lookup<Kept | undefined>(variantKey(key, found.value, exchange.request));
+    }
+    return found.isHit && isResponse(found.value) ? (found as Found) : undefined;
+  }
+
+  /** RFC 9111, 4.4: what is stored for the path goes, before the client hears that it has changed. */
+  async #unsafe(context: ExecutionContext, request: HttpRequest, next: CallHandler): Promise<Observable<unknown>> {
+    if (handled.has(request) || !this.#routes.concernsUnsafe(context.getClass())) return next.handle();
+    handled.add(request);
+    const value: unknown = await lastValueFrom(next.handle(), { defaultValue: undefined });
+    const response = context.switchToHttp().getResponse<HttpResponse>();
+    if (isSuccess(response.statusCode)) await dropPaths(this.#cache, request, response);
+    return of(value);
+  }
+
+  #mayStore(route: CachedRoute, answer: Answer): boolean {
+    if (answer.unkeyed !== undefined && answer.unkeyed.length > 0) {
+      const names = answer.unkeyed.join(', ');
+      this.#warn(route, 'unkeyed', `its handler read ${names}, which the key does not tell, so it is not stored`);
+      return false;
+    }
     const lost = lostHeaders(answer, route);
     if (lost.length > 0) {
       this.#warn(route, 'headers', `it sets ${lost.join(', ')}, which hits will lack; name them in its headers option`);
     }
-    if (route.isOutermost || isPlain(answer.value)) return stored;
+    if (route.isOutermost || isPlain(answer.value)) return true;
     this.#warn(
       route,
       'value',
       'its answer is not plain data and interceptors outside HttpCacheInterceptor may rely on that, so it is not stored; ' +
         'bind HttpCacheInterceptor before them',
     );
-    return undefined;
+    return false;
   }
 
   /** Once per route and kind: messages may differ with every request. */
@@ -164,7 +198,12 @@ export class HttpCacheInterceptor implements NestInterceptor {
   }
 }
 
-function isHttpCache(interceptor: NestInterceptor | (new (...args: never[]) => NestInterceptor)): boolean {
+/** Whether an interceptor, or the class of one, is this cache. */
+export function isHttpCache(interceptor: NestInterceptor | (new (...args: never[]) => NestInterceptor)): boolean {
   if (typeof interceptor !== 'function') return interceptor instanceof HttpCacheInterceptor;
   return interceptor === HttpCacheInterceptor || interceptor.prototype instanceof HttpCacheInterceptor;
+}
+
+function bigintText(_name: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value;
 }

@@ -1,25 +1,45 @@
 import type { CallHandler } from '@nestjs/common';
 import type { AbstractHttpAdapter } from '@nestjs/core';
-import fresh from 'fresh';
-import type { OutgoingHttpHeader } from 'node:http';
-import { types } from 'node:util';
+import type { IncomingHttpHeaders, OutgoingHttpHeader, OutgoingHttpHeaders } from 'node:http';
+import { isDeepStrictEqual, types } from 'node:util';
 import { lastValueFrom, map, type Observable } from 'rxjs';
+import { StreamableFile } from '@nestjs/common';
+import { cacheStatus, type Provenance } from './cache-status.js';
 import type { CachedRoute } from './cached-routes.js';
+import { detach } from './detached-response.js';
 import { listItems, type HttpRequest, type HttpResponse } from './http-message.js';
-import { toFile, toPayload, toValue, type Answer, type StoredResponse } from './stored-response.js';
+import { select } from './preconditions.js';
+import { type Readable, RequestGuard } from './request-guard.js';
+import { bytesOf, readFile, type StoredBody, toFile, toPayload, toValue } from './response-body.js';
+import type { Answer, StoredResponse } from './stored-response.js';
 
-/** Where an answer came from, for `Age` and `Cache-Status` (RFC 9211). */
-export type Provenance =
-  | { readonly isHit: true; readonly source: 'l1' | 'l2'; readonly ageMs: number; readonly remainingMs: number }
-  | { readonly isHit: false; readonly isStored: boolean; readonly isShared: boolean };
+/** How a handler is run for a response that others may get, too. */
+export interface RunOptions {
+  /** What it may read of the request; `undefined` for everything. */
+  readonly readable: Readable | undefined;
+  readonly mustThrow: boolean;
+  /** The stale response it may say still holds, with a 304. */
+  readonly previous: StoredResponse | undefined;
+  /** Whether the client has got its answer already. */
+  readonly isDetached: boolean;
+}
+
+// A handler that saw these would answer for one client only: with a part, or that nothing has changed.
+const CONDITIONS = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range', 'range'];
 
 /** One request on its way through the cache, on whatever HTTP adapter. */
 export class HttpExchange {
+  /** For the caches in front, on answers that are stored here. */
+  groups: string | undefined;
+  #before: OutgoingHttpHeaders | undefined;
+  #statusBefore = 200;
+
   constructor(
     private readonly adapter: AbstractHttpAdapter,
     private readonly route: CachedRoute,
     readonly request: HttpRequest,
     private readonly response: HttpResponse,
+    private readonly sendsStatus: boolean,
   ) {}
 
   /** Runs the handler for this request alone; `reason` is what `Cache-Status` says. */
@@ -29,43 +49,142 @@ export class HttpExchange {
 
   /** The handler's own value, as this route sends it. */
   forward(value: unknown, reason: string): unknown {
-    if (!this.adapter.isHeadersSent(this.response)) this.#set('Cache-Status', `rcache; ${reason}`);
-    return this.route.isOutermost && types.isUint8Array(value) ? toFile(value) : value;
+    if (!this.adapter.isHeadersSent(this.response)) this.#addStatus(`rcache; ${reason}`);
+    return this.route.isOutermost && types.isUint8Array(value) ? this.#bytes(value) : value;
   }
 
   /** Runs the handler and looks at what it made of the response. */
-  async run(next: CallHandler): Promise<Answer> {
-    const before = this.response.getHeaders();
-    const value: unknown = await lastValueFrom(next.handle(), { defaultValue: undefined });
-    const isSent = Boolean(this.adapter.isHeadersSent(this.response));
-    return { isSent, status: this.response.statusCode, before, headers: this.response.getHeaders(), value };
+  async run(next: CallHandler, options: RunOptions): Promise<Answer> {
+    if (options.isDetached) await detach(this.response);
+    const before = { ...this.response.getHeaders() };
+    this.#before = before;
+    this.#statusBefore = this.response.statusCode;
+    const { headers } = this.request;
+    const hidden = this.#hideConditions(headers, options.previous);
+    const guard = options.readable && new RequestGuard(this.request, options.readable, options.mustThrow);
+    try {
+      const value = await this.#content(await lastValueFrom(next.handle(), { defaultValue: undefined }));
+      const isSent = Boolean(this.adapter.isHeadersSent(this.response));
+      const after = { ...this.response.getHeaders() };
+      if (value instanceof Buffer) this.#describe(after);
+      const unkeyed = [...(guard?.unkeyed ?? [])];
+      return { isSent, status: this.response.statusCode, before, headers: after, value, unkeyed };
+    } finally {
+      guard?.end();
+      for (const name of CONDITIONS) Reflect.deleteProperty(headers, name);
+      Object.assign(headers, hidden);
+    }
+  }
+
+  /** Takes back what a handler did to the response whose answer is not the one that is sent. */
+  reset(): void {
+    const before = this.#before;
+    if (before === undefined) return;
+    for (const [name, value] of Object.entries(this.response.getHeaders())) {
+      if (before[name] === undefined) this.response.removeHeader(name);
+      else if (!isDeepStrictEqual(before[name], value)) this.#set(name, before[name] as string);
+    }
+    this.adapter.status(this.response, this.#statusBefore);
   }
 
   /** Sets status and headers; what it returns is for the adapter, or for the interceptors outside. */
   answer(stored: StoredResponse, from: Provenance): unknown {
-    const isUnmodified = this.route.isOutermost && this.#isUnmodified(stored);
-    this.adapter.status(this.response, isUnmodified ? 304 : stored.status);
-    for (const [name, value] of Object.entries(stored.headers)) {
-      if (!isUnmodified || !describesBody(name)) this.#set(name, value);
+    const { isOutermost, vary, cacheControl, isByResponse } = this.route;
+    const selection = isOutermost ? select(this.request, stored, () => bytesOf(stored.body)) : 'whole';
+    const isUnmodified = selection === 'unmodified';
+    for (const name in stored.headers) {
+      if (isOutermost ? isUnmodified && describesBody(name) : name === 'etag') continue;
+      this.#set(name, stored.headers[name] as string);
     }
-    if (this.#get('Cache-Control') === undefined) {
-      // Whoever keeps a copy asks again each time: an invalidation reaches it, and asking costs no more than a 304.
-      this.#set('Cache-Control', this.route.isPrivate ? 'private, no-cache' : 'no-cache');
+    if (!isByResponse && stored.headers['cache-control'] === undefined && this.#get('Cache-Control') === undefined) {
+      this.#set('Cache-Control', cacheControl);
     }
-    this.#addToVary(this.route.vary);
-    if (from.isHit) this.#set('Age', String(Math.floor(from.ageMs / 1000)));
-    this.#set('Cache-Status', cacheStatus(from));
-    if (!this.route.isOutermost) return toValue(stored.body);
-    this.#set('ETag', stored.etag);
-    if (isUnmodified) return undefined;
-    if (stored.body.type === 'json' && this.#get('Content-Type') === undefined) {
-      this.#set('Content-Type', 'application/json; charset=utf-8');
-    }
-    return toPayload(stored.body);
+    if (vary.length > 0) this.#addToVary(vary);
+    const ageMs = from.ageMs + stored.ageMs;
+    if (from.isHit || ageMs >= 1000) this.#set('Age', String(Math.floor(ageMs / 1000)));
+    if (this.groups !== undefined) this.#set('Cache-Groups', this.groups);
+    this.#addStatus(cacheStatus(from));
+    return isOutermost ? this.#select(stored, selection) : this.#whole(stored, toValue(stored.body));
   }
 
-  #isUnmodified({ etag, headers }: StoredResponse): boolean {
-    return fresh(this.request.headers, { etag, 'last-modified': headers['last-modified'] });
+  #select(stored: StoredResponse, selection: ReturnType<typeof select>): unknown {
+    switch (selection) {
+      case 'unmodified':
+        this.adapter.status(this.response, 304);
+        return undefined;
+      case 'failed':
+        this.adapter.status(this.response, 412);
+        return undefined;
+      case 'whole': {
+        const { body } = stored;
+        if (body.type === 'json' && stored.headers['content-type'] === undefined) {
+          this.#set('Content-Type', 'application/json; charset=utf-8');
+        }
+        return this.#whole(stored, body.type === 'bytes' ? this.#bytes(bytesOf(body)) : toPayload(body));
+      }
+      case 'unsatisfiable':
+        this.#set('Content-Range', `bytes */${bytesOf(stored.body).length}`);
+        this.adapter.status(this.response, 416);
+        return undefined;
+      default:
+        return this.#part(stored.body, selection);
+    }
+  }
+
+  #whole(stored: StoredResponse, payload: unknown): unknown {
+    this.adapter.status(this.response, stored.status);
+    return payload;
+  }
+
+  #part(body: StoredBody, { start, end }: { start: number; end: number }): unknown {
+    const bytes = bytesOf(body);
+    this.adapter.status(this.response, 206);
+    this.#set('Content-Range', `bytes ${start}-${end}/${bytes.length}`);
+    if (this.#get('Content-Type') === undefined) {
+      this.#set('Content-Type', body.type === 'json' ? 'application/json; charset=utf-8' : 'text/plain; charset=utf-8');
+    }
+    return this.#bytes(bytes.subarray(start, end + 1));
+  }
+
+  #hideConditions(headers: IncomingHttpHeaders, previous: StoredResponse | undefined): IncomingHttpHeaders {
+    const hidden: IncomingHttpHeaders = {};
+    for (const name of CONDITIONS) {
+      if (headers[name] !== undefined) hidden[name] = headers[name];
+      Reflect.deleteProperty(headers, name);
+    }
+    if (previous !== undefined) {
+      const { etag, 'last-modified': modified } = previous.headers;
+      if (etag !== undefined) headers['if-none-match'] = etag;
+      if (modified !== undefined) headers['if-modified-since'] = modified;
+    }
+    return hidden;
+  }
+
+  async #content(value: unknown): Promise<unknown> {
+    if (!(value instanceof StreamableFile) || !this.route.isOutermost) return value;
+    const { type, disposition } = value.getHeaders();
+    const content = await readFile(value, this.route.maxBodyBytes);
+    if (!Buffer.isBuffer(content)) return content;
+    if (this.#get('Content-Type') === undefined && type !== undefined) this.#set('Content-Type', type);
+    if (this.#get('Content-Disposition') === undefined && typeof disposition === 'string') {
+      this.#set('Content-Disposition', disposition);
+    }
+    return content;
+  }
+
+  #describe(headers: OutgoingHttpHeaders): void {
+    headers['content-type'] ??= 'application/octet-stream';
+  }
+
+  #bytes(bytes: Uint8Array): unknown {
+    return this.adapter.getType() === 'fastify' ? bytes : toFile(bytes);
+  }
+
+  #addStatus(member: string): void {
+    if (!this.sendsStatus) return;
+    // RFC 9211, 2: caches nearer to the client come later.
+    const upstream = this.#get('Cache-Status');
+    this.#set('Cache-Status', upstream === undefined ? member : `${String(upstream)}, ${member}`);
   }
 
   #addToVary(names: readonly string[]): void {
@@ -79,17 +198,15 @@ export class HttpExchange {
     return this.adapter.getHeader(this.response, name) as OutgoingHttpHeader | undefined;
   }
 
+  /** As it is: `set` of Express would add a charset to a content type. */
   #set(name: string, value: string): void {
-    this.adapter.setHeader(this.response, name, value);
+    const { response } = this;
+    if (response.setHeader !== undefined) response.setHeader(name, value);
+    else this.adapter.setHeader(response, name, value);
   }
 }
 
 // RFC 9110, 15.4.5: a 304 carries what keeps the client's copy usable, and nothing that describes a body it lacks.
 function describesBody(name: string): boolean {
   return name.startsWith('content-') && name !== 'content-location';
-}
-
-function cacheStatus(from: Provenance): string {
-  if (from.isHit) return `rcache; hit; ttl=${Math.floor(from.remainingMs / 1000)}; detail=${from.source}`;
-  return `rcache; fwd=miss${from.isStored ? '; stored' : ''}${from.isShared ? '; collapsed' : ''}`;
 }

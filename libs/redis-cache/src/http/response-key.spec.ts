@@ -11,8 +11,18 @@ function routeOf(options: HttpCacheOptions<unknown> = {}): CachedRoute {
     options,
     isOutermost: true,
     isPrivate: typeof options.scope === 'function',
+    isByResponse: options.scope === 'response',
     vary: options.vary ?? [],
     storedHeaders: [],
+    cacheControl: '',
+    maxBodyBytes: 0,
+    hasUnsafe: false,
+    keepMs: 0,
+    ttlMs: undefined,
+    isExplicitOnly: false,
+    isHeuristic: false,
+    whileRevalidateMs: 0,
+    ifErrorMs: 0,
   };
 }
 
@@ -38,6 +48,7 @@ describe('the key of a response', () => {
       keyOf(base),
       keyOf({ ...base, protocol: 'http' }),
       keyOf({ ...base, hostname: 'other.example' }),
+      keyOf({ ...base, headers: { ...base.headers, host: 'shop.example:8080' } }),
       keyOf({ ...base, hosts: { account: 'a' } }),
       keyOf({ ...base, params: { id: '2' } }),
       keyOf({ ...base, params: { id: ['1'] } }),
