@@ -184,8 +184,8 @@ export const protections = [
   {
     removes: 'that ids of journaled tags are not remembered',
     file: 'cache/coherence.ts',
-    find: 'this.isTrusted(slotKey) && !this.isJournaled(slotKey)',
-    replace: 'this.isTrusted(slotKey)',
+    find: 'this.isTrusted(slotKey, nowMs) && !this.isJournaled(slotKey)',
+    replace: 'this.isTrusted(slotKey, nowMs)',
     spec: 'journal',
     test: 'by one of its tags Redis refuses',
   },

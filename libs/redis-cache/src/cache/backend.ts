@@ -15,7 +15,7 @@ export interface Backend {
   readonly connectionName: string;
   readonly clock: Clock;
   /** The clock of the server that holds an entry, by its slot key. */
-  readonly serverClockOf: (slotKey: string) => Pick<ServerClock, 'nowMs' | 'toLocalMs'>;
+  readonly serverClockOf: (slotKey: string) => Pick<ServerClock, 'nowMs' | 'toLocalMs' | 'toServerMs'>;
   readonly events: EventChannel;
   readonly coherence: Coherence;
   readonly tagTable: TagTable;

@@ -52,6 +52,9 @@ export interface WarmResult {
   failed: number;
 }
 
+/** What comes of a read, or of a loader where there is no cache. */
+type Arrived<T> = Arrival | { readonly uncached: T };
+
 const NO_OPTIONS: InvalidateOptions = {};
 const NO_TAGS: readonly string[] = [];
 const UNCACHED = {
@@ -144,20 +147,21 @@ export class CacheService {
   async resolve<T>(key: Key, loader: Loader<T>, options?: CallOptions<T>): Promise<Resolved<T>> {
     const storedKey = this.storedKey(key);
     checkLoader(loader, storedKey);
-    const arrival = await this.#arrive(storedKey, loader, options);
-    if ('uncached' in arrival) return { ...UNCACHED, value: arrival.uncached };
-    const { entry } = arrival;
-    const nowMs = this.#core.backend.clock.nowMs();
-    return {
-      value: entry.value.take(options?.values === 'copy') as T,
-      source: arrival.source,
-      isStale: arrival.staleness !== undefined,
-      isStored: arrival.isStored,
-      isShared: arrival.isShared,
-      ageMs: Math.max(0, nowMs - entry.createdAtMs),
-      remainingMs: arrival.isStored ? Math.max(0, entry.freshUntilMs - nowMs) : 0,
-      loadMs: entry.loadMs,
-    };
+    return this.#arrive(storedKey, loader, options, (arrival) => {
+      if ('uncached' in arrival) return { ...UNCACHED, value: arrival.uncached };
+      const { entry, source, staleness, isStored, isShared } = arrival;
+      const nowMs = this.#core.backend.clock.nowMs();
+      return {
+        value: entry.value.take(options?.values === 'copy') as T,
+        source,
+        isStale: staleness !== undefined,
+        isStored,
+        isShared,
+        ageMs: Math.max(0, nowMs - entry.createdAtMs),
+        remainingMs: isStored ? Math.max(0, entry.freshUntilMs - nowMs) : 0,
+        loadMs: entry.loadMs,
+      };
+    });
   }
 
   /**
@@ -320,10 +324,11 @@ export class CacheService {
       for (const [index, key] of rest) {
         try {
           const load = (): T | Promise<T> => loader(keys[index] as K);
-          const arrival = await this.#arrive<T>(key, load, { refresh: 'wait', ...callOptions });
-          if ('uncached' in arrival || arrival.source === 'loader') result.loaded += 1;
-          else if (arrival.staleness === 'error' || arrival.staleness === 'timeout') result.failed += 1;
-          else result.present += 1;
+          await this.#arrive(key, load, { refresh: 'wait', ...callOptions }, (arrival) => {
+            if ('uncached' in arrival || arrival.source === 'loader') result.loaded += 1;
+            else if (arrival.staleness === 'error' || arrival.staleness === 'timeout') result.failed += 1;
+            else result.present += 1;
+          });
         } catch {
           result.failed += 1;
         }
@@ -409,34 +414,37 @@ export class CacheService {
   }
 
   #load<T>(storedKey: string, loader: Loader<T>, options?: CallOptions<T>, onWait?: () => void): Promise<T> {
-    return this.#arrive(storedKey, loader, options, onWait).then(
-      (arrival) =>
-        ('uncached' in arrival ? arrival.uncached : arrival.entry.value.take(options?.values === 'copy')) as T,
-    );
+    const asCopy = options?.values === 'copy';
+    const valueOf = (arrival: Arrived<T>): T =>
+      'uncached' in arrival ? arrival.uncached : (arrival.entry.value.take(asCopy) as T);
+    return this.#arrive(storedKey, loader, options, valueOf, onWait);
   }
 
-  /** Throws at once what is wrong with the options; everything else is a rejection. */
-  #arrive<T>(
+  /**
+   * What `depart` makes of what arrives. Throws at once what is wrong with the options; everything else is a rejection.
+   */
+  #arrive<T, Departure>(
     storedKey: string,
     loader: Loader<T>,
-    options?: CallOptions<T>,
+    options: CallOptions<T> | undefined,
+    depart: (arrival: Arrived<T>) => Departure,
     onWait?: () => void,
-  ): Promise<Arrival | { uncached: T }> {
+  ): Promise<Departure> {
     const policy = this.#resolve(options);
     if (!this.#isEnabled || options?.bypass === true) {
       this.#core.stats.bypassed += 1;
-      return runUncached(storedKey, loader).then((uncached) => ({ uncached }));
+      return runUncached(storedKey, loader).then((uncached) => depart({ uncached }));
     }
     const tags = typeof policy.tags === 'function' ? NO_TAGS : storedTags(policy.tags);
     const isStrong = options?.consistency === 'strong';
-    const request = { key: storedKey, policy, loader: loader as Loader<unknown>, tags, isStrong, onWait };
     const startedAtMs = this.#core.backend.clock.nowMs();
-    return this.#reads.enter(request).then(
-      (arrival) => this.#arrived(storedKey, arrival, startedAtMs),
-      (error: unknown) => {
+    const request = { key: storedKey, policy, loader: loader as Loader<unknown>, tags, isStrong, startedAtMs, onWait };
+    return this.#reads.enter(
+      request,
+      (arrival) => depart(this.#arrived(storedKey, arrival, startedAtMs)),
+      () => {
         // Nothing was found, whatever became of the load.
         this.#missed(storedKey, 'absent');
-        throw error;
       },
     );
   }

@@ -54,8 +54,8 @@ export class Coherence {
     return this.links.trustOf(slotKey);
   }
 
-  isTrusted(slotKey: string): boolean {
-    return this.clock.nowMs() < this.links.trustOf(slotKey).untilMs;
+  isTrusted(slotKey: string, nowMs = this.clock.nowMs()): boolean {
+    return nowMs < this.links.trustOf(slotKey).untilMs;
   }
 
   provenNow(slotKeys: readonly string[]): Promise<boolean> {
@@ -66,8 +66,8 @@ export class Coherence {
    * A permit for one read to be remembered: valid while no gap happened; 0 when there is no trust to begin with, or when it
    * is the id of a tag whose invalidation still waits for Redis.
    */
-  ticket(slotKey: string): number {
-    return this.isTrusted(slotKey) && !this.isJournaled(slotKey) ? this.#epoch + 1 : 0;
+  ticket(slotKey: string, nowMs?: number): number {
+    return this.isTrusted(slotKey, nowMs) && !this.isJournaled(slotKey) ? this.#epoch + 1 : 0;
   }
 
   isValid(ticket: number): boolean {

@@ -66,12 +66,18 @@ const NO_TRUSTS: readonly Trust[] = [];
  */
 export class EntryReader {
   readonly #running = new Map<string, RunningRead>();
+  #lastIds: readonly TagId[] = [];
 
   constructor(private readonly core: CacheCore) {}
 
   /** Never rejects for anything Redis does. */
-  read(key: string, policy: Policy, { tags, isStrong }: ReadOptions): Promise<Found> {
-    const { redis, coherence, clock } = this.core.backend;
+  read(
+    key: string,
+    policy: Policy,
+    { tags, isStrong }: ReadOptions,
+    nowMs = this.core.backend.clock.nowMs(),
+  ): Promise<Found> {
+    const { redis, coherence } = this.core.backend;
     if (redis === undefined) return Promise.resolve(this.#readMemory(key));
     const running = isStrong ? undefined : this.#running.get(key);
     if (running !== undefined) return running.promise;
@@ -81,8 +87,8 @@ export class EntryReader {
       slotKey,
       policy,
       isStrong,
-      ticket: isStrong ? 0 : coherence.ticket(slotKey),
-      startedAtMs: clock.nowMs(),
+      ticket: isStrong ? 0 : coherence.ticket(slotKey, nowMs),
+      startedAtMs: nowMs,
       carriedOut: redis.journal.carriedOut,
       isCurrent: !isStrong,
     };
@@ -117,9 +123,11 @@ export class EntryReader {
     const slotKey = this.core.slotKey(key);
     const recorded = this.#recordedIds(slotKey, envelope);
     const version = this.core.backend.tagTable.version;
-    const use = (): Found => this.#use({ slotKey, raw, envelope, recorded, version, policy, ids });
-    if (this.#allKnown(recorded, ids, nowMs)) return use();
-    return this.#areCurrent(recorded, ids, isStrong).then((are) => (are ? use() : none('invalidated', raw, ids)));
+    const judged: Judged = { slotKey, raw, envelope, recorded, version, policy, ids };
+    if (this.#allKnown(recorded, ids, nowMs)) return this.#use(judged, nowMs);
+    return this.#areCurrent(recorded, ids, isStrong).then((are) =>
+      are ? this.#use(judged, this.core.backend.clock.nowMs()) : none('invalidated', raw, ids),
+    );
   }
 
   overtake(key: string): void {
@@ -204,13 +212,13 @@ export class EntryReader {
   }
 
   /** An entry whose ids are current, unless its time is over or its value cannot be read. */
-  #use(judged: Judged): Found {
+  #use(judged: Judged, nowMs: number): Found {
     const { slotKey, raw, envelope, recorded, ids } = judged;
     const { redis, serverClockOf } = this.core.backend;
     if (redis !== undefined && redis.journal.queued > 0) {
       if (recorded.some(({ tag }) => redis.journal.covers('tag', tag))) return none('invalidated', raw, ids);
     }
-    const serverNowMs = serverClockOf(slotKey).nowMs();
+    const serverNowMs = serverClockOf(slotKey).toServerMs(nowMs);
     if (serverNowMs >= envelope.servableUntilMs || isExpiredWithoutGrace(envelope)) return none('expired', raw, ids);
     const entry = this.#entry(judged);
     if (entry === undefined) return none('corrupt', raw, ids);
@@ -260,9 +268,19 @@ export class EntryReader {
     return others ?? NO_TRUSTS;
   }
 
-  #recordedIds(slotKey: string, envelope: Envelope): readonly TagId[] {
+  /** Entries without tags nearly all have the same ids: one list for them costs nothing at every read. */
+  #recordedIds(slotKey: string, { namespaceId, cacheId, tags }: Envelope): readonly TagId[] {
     const [namespace, cache] = this.core.reserved.of(slotKey);
-    return [{ tag: namespace, id: envelope.namespaceId }, { tag: cache, id: envelope.cacheId }, ...envelope.tags];
+    const [lastNamespace, lastCache] = this.#lastIds;
+    const isSame =
+      lastCache?.id === cacheId &&
+      lastCache.tag === cache &&
+      lastNamespace?.id === namespaceId &&
+      lastNamespace.tag === namespace;
+    if (isSame && tags.length === 0) return this.#lastIds;
+    const ids = [{ tag: namespace, id: namespaceId }, { tag: cache, id: cacheId }, ...tags];
+    if (tags.length === 0) this.#lastIds = ids;
+    return ids;
   }
 
   /** The tags whose ids have to be asked for, `undefined` when there are none. */

@@ -15,7 +15,7 @@ export interface Outcome {
 
 interface Caller {
   readonly policy: Policy;
-  readonly resolve: (outcome: Outcome) => void;
+  readonly arrive: (outcome: Outcome) => void;
   readonly reject: (error: unknown) => void;
   hardTimer: NodeJS.Timeout | undefined;
   softTimer: NodeJS.Timeout | undefined;
@@ -83,9 +83,34 @@ export class Flight {
     return this.#markersOverflowed ? Infinity : this.#markers.length;
   }
 
-  join(policy: Policy): Promise<Outcome> {
-    return new Promise((resolve, reject) => {
-      const caller: Caller = { policy, resolve, reject, hardTimer: undefined, softTimer: undefined };
+  join(policy: Policy): Promise<Outcome>;
+  /** @param answer what the caller makes of the outcome, and of a failure; spares a promise for each step */
+  join<T>(policy: Policy, answer: (outcome: Outcome) => T | PromiseLike<T>, onFailure: () => void): Promise<T>;
+  join(
+    policy: Policy,
+    answer: (outcome: Outcome) => unknown = (outcome) => outcome,
+    onFailure?: () => void,
+  ): Promise<unknown> {
+    return new Promise((resolve, reject: (error: unknown) => void) => {
+      const caller: Caller = {
+        policy,
+        arrive: (outcome) => {
+          try {
+            resolve(answer(outcome));
+          } catch (error) {
+            reject(error);
+          }
+        },
+        reject:
+          onFailure === undefined
+            ? reject
+            : (error) => {
+                onFailure();
+                reject(error);
+              },
+        hardTimer: undefined,
+        softTimer: undefined,
+      };
       this.#callers.push(caller);
       if (this.#isSlow) this.#startTimers(caller);
     });
@@ -99,7 +124,7 @@ export class Flight {
   }
 
   land(outcome: Outcome): void {
-    for (const caller of this.#leave()) caller.resolve(outcome);
+    for (const caller of this.#leave()) caller.arrive(outcome);
   }
 
   crash(error: unknown): void {
@@ -154,7 +179,7 @@ export class Flight {
     if (this.stale === undefined || !(await this.isStaleServable?.()) || !this.#dismiss(caller)) return;
     // The load goes on for the next reader, as a refresh would.
     this.#isKept = true;
-    caller.resolve({ entry: this.stale, source: 'l2', staleness: 'timeout', isStored: true });
+    caller.arrive({ entry: this.stale, source: 'l2', staleness: 'timeout', isStored: true });
   }
 
   /** @returns whether the caller still waited */

@@ -22,6 +22,8 @@ export interface ReadRequest {
   /** Encoded tags known before the load. */
   readonly tags: readonly string[];
   readonly isStrong: boolean;
+  /** When it was made, which must be now: trust is measured by it. */
+  readonly startedAtMs: number;
   /** Called when the answer depends on a load that somebody else has begun. */
   readonly onWait?: (() => void) | undefined;
 }
@@ -75,17 +77,20 @@ export class ReadRoad implements CoherentCache {
     };
   }
 
-  /** A value, from wherever it is nearest. Rejects with what the loader threw, or with our error for the caller. */
-  enter(request: ReadRequest): Promise<Arrival> {
+  /**
+   * A value, from wherever it is nearest, and what `depart` makes of it. Rejects with what the loader threw, or with our
+   * error for the caller; `onFailure` is called before that.
+   */
+  enter<T>(request: ReadRequest, depart: (arrival: Arrival) => T, onFailure: () => void): Promise<T> {
     refuseRecursion(this.core, request.key);
     const known = this.#answerFromMemory(request);
-    if (known !== undefined) return Promise.resolve(arrivalOf(known, false));
+    if (known !== undefined) return Promise.resolve(depart(arrivalOf(known, false)));
     if (request.policy.usesMemory && !request.isStrong) this.core.stats.missesL1 += 1;
-    return this.#board(request);
+    return this.#board(request, depart, onFailure);
   }
 
   /** Runs a write whose result is to be stored, told of what is invalidated meanwhile like any load. */
-  async put(request: ReadRequest): Promise<Outcome> {
+  async put(request: Omit<ReadRequest, 'startedAtMs'>): Promise<Outcome> {
     const flight = new Flight(request.key, request.tags);
     this.#airborne.add(flight);
     try {
@@ -189,27 +194,26 @@ export class ReadRoad implements CoherentCache {
   }
 
   /** Joins the flight of the key, or begins one. */
-  #board(request: ReadRequest): Promise<Arrival> {
+  #board<T>(request: ReadRequest, depart: (arrival: Arrival) => T, onFailure: () => void): Promise<T> {
     const running = request.isStrong ? undefined : this.#joinable(request.key);
     const isShared = running !== undefined;
     const flight = running ?? this.#launch(request);
     if (isShared) request.onWait?.();
     const seenWhenJoined = flight.markersSeen;
-    return flight.join(request.policy).then((outcome) => {
+    const answer = (outcome: Outcome): T | Promise<T> => {
       // Whoever came after one of the entry's tags was invalidated must not get what was read or loaded before.
       const isOld = seenWhenJoined > 0 && flight.hasMarkerBefore(seenWhenJoined, tagsOf(outcome));
-      return isOld ? this.#enterAgain(request) : arrivalOf(outcome, isShared, this.core.storeTier);
-    });
-  }
-
-  #enterAgain(request: ReadRequest): Promise<Arrival> {
-    const known = this.#answerFromMemory(request);
-    return known === undefined ? this.#board(request) : Promise.resolve(arrivalOf(known, false));
+      if (!isOld) return depart(arrivalOf(outcome, isShared, this.core.storeTier));
+      const again = { ...request, startedAtMs: this.core.backend.clock.nowMs() };
+      const known = this.#answerFromMemory(again);
+      return known === undefined ? this.#board(again, depart, onFailure) : depart(arrivalOf(known, false));
+    };
+    return flight.join(request.policy, answer, onFailure);
   }
 
   #launch(request: ReadRequest): Flight {
     const flight = new Flight(request.key, request.tags);
-    flight.startedAtMs = this.core.backend.clock.nowMs();
+    flight.startedAtMs = request.startedAtMs;
     if (!request.isStrong) this.#flights.set(request.key, flight);
     this.#takeOff(flight, request);
     return flight;
@@ -229,19 +233,19 @@ export class ReadRoad implements CoherentCache {
   /** Most flights are one read of Redis: only what comes after it is worth more than one promise. */
   #takeOff(flight: Flight, request: ReadRequest): void {
     this.#airborne.add(flight);
-    this.#reader
-      .read(request.key, request.policy, request)
-      .then((found) => {
-        const outcome = this.#outcomeOf(flight, request, found);
-        if (outcome === undefined) return this.#flyOn(flight, request, found);
-        this.#touchDown(flight, 'needless');
-        flight.land(outcome);
-        return undefined;
-      })
-      .catch((error: unknown) => {
-        this.#touchDown(flight, 'error');
-        flight.crash(error);
-      });
+    const fail = (error: unknown): void => {
+      this.#touchDown(flight, 'error');
+      flight.crash(error);
+    };
+    this.#reader.read(request.key, request.policy, request, flight.startedAtMs).then((found) => {
+      const outcome = this.#outcomeOf(flight, request, found);
+      if (outcome === undefined) {
+        this.#flyOn(flight, request, found).catch(fail);
+        return;
+      }
+      this.#touchDown(flight, 'needless');
+      flight.land(outcome);
+    }, fail);
   }
 
   #touchDown(flight: Flight, result: RefreshResult): void {

@@ -127,9 +127,12 @@ function decodeBytes({ bytes, encoding }: EncodedValue, codec: Codec | undefined
   }
 }
 
+/** An own __proto__ field would turn against whoever merges the value into another object. */
 function parseJson(bytes: Buffer): unknown {
-  // An own __proto__ field would turn against whoever merges the value into another object.
-  return parse(bytes, { protoAction: 'remove', constructorAction: 'ignore' });
+  const text = bytes.toString();
+  // Nothing else spells that name in JSON; looking for it costs a tenth of what looking closely does.
+  if (!text.includes('__proto__') && !text.includes('\\u')) return JSON.parse(text);
+  return parse(text, { protoAction: 'remove', constructorAction: 'ignore' });
 }
 
 /**

@@ -155,7 +155,7 @@ export class WriteRoad {
    * Runs a write and stores its result, unless something was written or invalidated meanwhile: the entry is removed then,
    * for nobody knows whose value is the newer. Rejects with what the write threw.
    */
-  async put(request: ReadRequest): Promise<WriteStatus> {
+  async put(request: Omit<ReadRequest, 'startedAtMs'>): Promise<WriteStatus> {
     const { core, reads } = this;
     const { key } = request;
     reads.keyChanged(key, 'xe');

@@ -25,6 +25,11 @@ export class ServerClock {
     return this.#offsetMs === undefined ? Date.now() : this.clock.nowMs() + this.#offsetMs;
   }
 
+  /** The server's instant that corresponds to a monotonic one here. */
+  toServerMs(localAtMs: number): number {
+    return localAtMs + (this.#offsetMs ?? Date.now() - this.clock.nowMs());
+  }
+
   /** The monotonic instant here that corresponds to an instant of the server. */
   toLocalMs(serverAtMs: number): number {
     return serverAtMs - (this.#offsetMs ?? Date.now() - this.clock.nowMs());
