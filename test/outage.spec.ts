@@ -7,6 +7,7 @@ import { NotInvalidatedError, RedisUnavailableError } from '../libs/redis-cache/
 import { freePort, startRedis, type RedisServer } from '../scripts/servers.mjs';
 import { connected, startEngine, trusted } from './support/engines.js';
 import { eventually } from './support/eventually.js';
+import { expectNoUnhandledRejection } from './support/real-process.js';
 import { uniqueNamespace } from './support/servers.js';
 import { type FaultProxy, startFaultProxy } from './lab/fault-proxy.mjs';
 
@@ -33,15 +34,7 @@ afterEach(async () => {
   for (const folder of folders.splice(0)) await rm(folder, { recursive: true });
 });
 
-const rejections: unknown[] = [];
-const noteRejection = (reason: unknown): void => {
-  rejections.push(reason);
-};
-beforeAll(() => process.on('unhandledRejection', noteRejection));
-afterAll(() => {
-  process.off('unhandledRejection', noteRejection);
-  expect(rejections).toEqual([]);
-});
+expectNoUnhandledRejection();
 
 function start(options: CacheEngineOptions = {}): Promise<CacheEngine> {
   const connection = { url: server.url, commandTimeout: COMMAND_TIMEOUT_MS, controlTimeout: 200 };

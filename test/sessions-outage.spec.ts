@@ -8,6 +8,7 @@ import type { Session } from '../libs/redis-cache/src/session/session.js';
 import { type RedisServer, startRedis } from '../scripts/servers.mjs';
 import { startSentinel } from './lab/sentinel.mjs';
 import { eventually } from './support/eventually.js';
+import { expectNoUnhandledRejection } from './support/real-process.js';
 import { uniqueNamespace } from './support/servers.js';
 import { closeSessions, type SessionProcess, startSessions } from './support/sessions.js';
 import { startFaultProxy, type FaultProxy } from './lab/fault-proxy.mjs';
@@ -38,15 +39,7 @@ afterEach(async () => {
   await server.stop();
 });
 
-const rejections: unknown[] = [];
-const noteRejection = (reason: unknown): void => {
-  rejections.push(reason);
-};
-beforeAll(() => process.on('unhandledRejection', noteRejection));
-afterAll(() => {
-  process.off('unhandledRejection', noteRejection);
-  expect(rejections).toEqual([]);
-});
+expectNoUnhandledRejection();
 
 const start = (url = proxy.url): Promise<SessionProcess<Data>> =>
   startSessions<Data>({ namespace, redis: { url, ...TIMEOUTS } });

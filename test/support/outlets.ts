@@ -1,10 +1,7 @@
 import { inspect } from 'node:util';
-import { runInThisContext } from 'node:vm';
 import type { LoggerService } from '@nestjs/common';
 import type { CacheEngine } from '../../libs/redis-cache/src/cache/engine.js';
-
-// Jest gives specs a copy, on which nothing ever happens.
-const realProcess = runInThisContext('process') as NodeJS.Process;
+import { realProcess } from './real-process.js';
 
 /** Everything that leaves the library, as whoever writes it to a log or a screen would see it. */
 export class Outlets {
