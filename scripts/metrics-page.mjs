@@ -15,8 +15,9 @@ const INTRODUCTION = `# Metrics
 > Every metric there is, written from the table in the code by \`npm run generate\`. Counters stand on the hot path as plain
 > numbers and are copied when Prometheus asks. No label ever holds a key, a tag, a user or a value.
 
-Where they go, and how to serve them, is told by [health and metrics](health-and-metrics.md#prometheus). Times are in seconds, sizes in bytes. Counters of a cache begin at 0,
-so that the first time something happens is seen as a change.
+Where they go, and how to serve them, is told by [health and metrics](health-and-metrics.md#prometheus), what to do when they
+look bad by the [runbooks](runbooks/README.md). Times are in seconds, sizes in bytes. Counters of a cache begin at 0, so
+that the first time something happens is seen as a change.
 `;
 
 const END = `## Bounds

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { command } from './command.mjs';
 import { findProgram } from './find-program.mjs';
 import { withProgress } from './progress.mjs';
+import { findPromtool, HOW_TO_GET_PROMTOOL } from './promtool.mjs';
 import { HOW_TO_GET_REDIS, findRedis } from './redis-server.mjs';
 
 const root = new URL('..', import.meta.url);
@@ -21,13 +22,18 @@ export async function ensureDependencies() {
  */
 export async function ensureRedis() {
   if (findProgram(['redis-server', 'valkey-server'])) return true;
-  const install = packageManager();
-  if (install) {
-    await withProgress('Installing Redis', install).catch((error) =>
-      console.error(`Redis was not installed: ${error.message}`),
-    );
-  }
+  await installSystemPackage('Redis', { brew: 'redis', apt: 'redis-server' });
   return (await findRedis()) !== undefined;
+}
+
+/**
+ * Makes `promtool` possible, which checks the rules, alerts and queries of Prometheus: on PATH, else from a package manager
+ * we may use.
+ * @returns {Promise<boolean>} whether there is a promtool now
+ */
+export async function ensurePromtool() {
+  if (!findPromtool()) await installSystemPackage('promtool', { brew: 'prometheus', apt: 'prometheus' });
+  return findPromtool() !== undefined;
 }
 
 // Versions are compared, not file times: npm writes both files within a moment, and git sets times of its own.
@@ -50,22 +56,35 @@ function readPackages(lockFile) {
 }
 
 /**
- * How Redis is installed here without asking anybody; undefined where that takes a password or a decision.
+ * @param {string} name
+ * @param {{ brew: string, apt: string }} packages
+ */
+async function installSystemPackage(name, packages) {
+  const install = packageManager(packages);
+  if (!install) return;
+  await withProgress(`Installing ${name}`, install).catch((error) =>
+    console.error(`${name} was not installed: ${error.message}`),
+  );
+}
+
+/**
+ * How a package is installed here without asking anybody; undefined where that takes a password or a decision.
+ * @param {{ brew: string, apt: string }} packages
  * @returns {(() => Promise<unknown>) | undefined}
  */
-function packageManager() {
+function packageManager(packages) {
   const brew = findProgram(['brew']);
-  if (brew) return () => command(brew, ['install', 'redis']);
+  if (brew) return () => command(brew, ['install', packages.brew]);
   const apt = findProgram(['apt-get']);
   if (!apt || process.getuid?.() !== 0) return undefined;
   return async () => {
     const env = { DEBIAN_FRONTEND: 'noninteractive' };
     await command(apt, ['update'], { env });
-    await command(apt, ['install', '-y', '--no-install-recommends', 'redis-server'], { env });
-    // The package starts a service on port 6379 that nobody asked for.
+    await command(apt, ['install', '-y', '--no-install-recommends', packages.apt], { env });
+    // The package starts a service of its name that nobody asked for.
     const [stop, args] = existsSync('/run/systemd/system')
-      ? ['systemctl', ['disable', '--now', 'redis-server']]
-      : ['service', ['redis-server', 'stop']];
+      ? ['systemctl', ['disable', '--now', packages.apt]]
+      : ['service', [packages.apt, 'stop']];
     await command(stop, args).catch(() => undefined);
   };
 }
@@ -73,4 +92,5 @@ function packageManager() {
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   await ensureDependencies();
   if (!(await ensureRedis())) console.log(HOW_TO_GET_REDIS);
+  if (!(await ensurePromtool())) console.log(HOW_TO_GET_PROMTOOL);
 }

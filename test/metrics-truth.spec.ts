@@ -143,10 +143,10 @@ describe('metrics', () => {
   it('agree exactly with what was counted independently, over random use by two processes', async () => {
     const namespace = uniqueNamespace();
     const registries = [new Registry(), new Registry()];
+    // A busy machine must not make errors.
+    const connection = { url: testRedisUrl(), commandTimeout: '5s', controlTimeout: '5s' } as const;
     const apps = await Promise.all(
-      registries.map((registry) =>
-        start({ connection: { url: testRedisUrl() }, namespace, metrics: { prometheus: registry } }),
-      ),
+      registries.map((registry) => start({ connection, namespace, metrics: { prometheus: registry } })),
     );
     const { next, below, pick } = seeded(7);
     const counts = registries.map(() => new Map<string, number>());
