@@ -110,13 +110,14 @@ export class HttpCacheInterceptor implements NestInterceptor {
       if (this.options.cacheGroups === true) exchange.groups = cacheGroups(named);
       // Who asks is in the key, be it nobody.
       const headers = audience === 'public' ? route.vary : [...route.vary, ...this.#credentialHeaders];
+      const principal = route.isPrivate ? 'known' : audience === 'public' ? 'anybody' : 'nobody';
       return {
         route,
         exchange,
         next,
         key: responseKey(route, path, request, audience),
         tags: route.hasUnsafe ? [...named, pathTag(request)] : named,
-        readable: route.isByResponse ? undefined : { headers, query, principal: route.isPrivate },
+        readable: route.isByResponse ? undefined : { headers, query, principal },
         asked: {
           hasCredentials: route.isByResponse && hasCredentials(request, this.#credentialHeaders),
           salt: route.isPrivate ? JSON.stringify(audience, bigintText) : '',
@@ -170,8 +171,8 @@ export class HttpCacheInterceptor implements NestInterceptor {
   }
 
   #mayStore(route: CachedRoute, answer: Answer): boolean {
-    if (answer.unkeyed !== undefined && answer.unkeyed.length > 0) {
-      const names = answer.unkeyed.join(', ');
+    if (answer.unkeyed !== undefined && answer.unkeyed.size > 0) {
+      const names = [...answer.unkeyed].join(', ');
       this.#warn(route, 'unkeyed', `its handler read ${names}, which the key does not tell, so it is not stored`);
       return false;
     }

@@ -67,8 +67,7 @@ export class HttpExchange {
       const isSent = Boolean(this.adapter.isHeadersSent(this.response));
       const after = { ...this.response.getHeaders() };
       if (value instanceof Buffer) this.#describe(after);
-      const unkeyed = [...(guard?.unkeyed ?? [])];
-      return { isSent, status: this.response.statusCode, before, headers: after, value, unkeyed };
+      return { isSent, status: this.response.statusCode, before, headers: after, value, unkeyed: guard?.unkeyed };
     } finally {
       guard?.end();
       for (const name of CONDITIONS) Reflect.deleteProperty(headers, name);

@@ -8,8 +8,8 @@ export interface Readable {
   readonly headers: readonly string[];
   /** `undefined`: all of the query. */
   readonly query: readonly string[] | undefined;
-  /** Whether who asks is in the key. */
-  readonly principal: boolean;
+  /** Whether the key tells who asks, or only that it is nobody in particular, or neither. */
+  readonly principal: 'known' | 'nobody' | 'anybody';
 }
 
 // About the connection or the body, or in the key already (host).
@@ -42,6 +42,9 @@ const KEYED_GETTERS = [
 ];
 const URL_PROPERTIES = ['url', 'originalUrl'];
 
+// By JSON.stringify and await.
+const ASKED_OF_ANY_VALUE = ['toJSON', 'then'];
+
 type Properties = Record<string, unknown>;
 
 /**
@@ -56,6 +59,7 @@ export class RequestGuard {
   readonly unkeyed = new Set<string>();
   readonly #targets: { target: Properties; name: string; own: PropertyDescriptor | undefined }[] = [];
   #pauses = 0;
+  #hasEnded = false;
 
   constructor(
     request: HttpRequest,
@@ -67,8 +71,9 @@ export class RequestGuard {
     for (const target of raw === undefined ? [properties] : [properties, raw]) this.#watch(target);
   }
 
-  /** Gives the request its own properties back. What was added meanwhile stays. */
+  /** Gives the request its own properties back. What the handler has taken of them is watched on: it may be in its answer. */
   end(): void {
+    this.#hasEnded = true;
     for (const { target, name, own } of this.#targets.splice(0)) {
       if (own === undefined) Reflect.deleteProperty(target, name);
       else Object.defineProperty(target, name, own);
@@ -87,14 +92,18 @@ export class RequestGuard {
       for (const name of URL_PROPERTIES) this.#forbid(target, name);
     }
     for (const name of OTHER_PROPERTIES) this.#forbid(target, name);
-    if (!principal) for (const name of [...PRINCIPAL_PROPERTIES, ...CLIENT_PROPERTIES]) this.#forbid(target, name);
+    if (principal === 'known') return;
+    for (const name of [...PRINCIPAL_PROPERTIES, ...CLIENT_PROPERTIES]) {
+      this.#forbid(target, name, principal === 'anybody');
+    }
   }
 
   /** `values`, but whoever asks for a field that is not `allowed` is noticed, and sees in a list only those that are. */
   #watched(values: object, what: string, allowed: ReadonlySet<string>): object {
     if (this.#pauses > 0) return values;
     const check = (name: string | symbol): void => {
-      if (typeof name === 'string' && !allowed.has(name) && !(name in Object.prototype)) this.#note(`${what}.${name}`);
+      if (typeof name !== 'string' || allowed.has(name) || name in Object.prototype) return;
+      if (!ASKED_OF_ANY_VALUE.includes(name)) this.#note(`${what}.${name}`);
     };
     return new Proxy(values, {
       get: (target, name) => {
@@ -115,13 +124,13 @@ export class RequestGuard {
     });
   }
 
-  #forbid(target: Properties, name: string): void {
-    if (!(name in target)) return;
+  /** @param isAbsenceTelling whether that there is none is also something the key does not tell */
+  #forbid(target: Properties, name: string, isAbsenceTelling = false): void {
+    if (!(name in target) && !isAbsenceTelling) return;
     const value = this.#getter(target, name);
     this.#replace(target, name, () => {
-      const found = value();
-      // What is not there tells nothing, and the key says of it that it is not.
-      if (this.#pauses === 0 && !isNothing(found)) this.#note(name);
+      const found = this.#paused(value);
+      if (this.#pauses === 0 && (isAbsenceTelling || !isNothing(found))) this.#note(name);
       return found;
     });
   }
@@ -129,14 +138,16 @@ export class RequestGuard {
   #pauseIn(target: Properties, name: string): void {
     if (!(name in target) || Object.hasOwn(target, name)) return;
     const value = this.#getter(target, name);
-    this.#replace(target, name, () => {
-      this.#pauses += 1;
-      try {
-        return value();
-      } finally {
-        this.#pauses -= 1;
-      }
-    });
+    this.#replace(target, name, () => this.#paused(value));
+  }
+
+  #paused(value: () => unknown): unknown {
+    this.#pauses += 1;
+    try {
+      return value();
+    } finally {
+      this.#pauses -= 1;
+    }
   }
 
   /** Reads the property as it was, the getters of its class with it. */
@@ -162,7 +173,7 @@ export class RequestGuard {
 
   #note(what: string): void {
     this.unkeyed.add(what);
-    if (this.mustThrow) throw new UnkeyedReadError(what);
+    if (this.mustThrow && !this.#hasEnded) throw new UnkeyedReadError(what);
   }
 }
 

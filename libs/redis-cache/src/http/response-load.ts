@@ -190,7 +190,8 @@ export class ResponseLoad {
     if (answer.status === 304 && previous !== undefined && route.isByResponse) {
       return toFreshened(previous, answer, route, now);
     }
-    return this.around.mayStore(route, answer) ? toStored(answer, route, now) : undefined;
+    const storable = toStored(answer, route, now);
+    return this.around.mayStore(route, answer) ? storable : undefined;
   }
 
   async #keep(

@@ -44,7 +44,7 @@ describe('a stored response', () => {
 
   it.each([
     { isSent: true },
-    { unkeyed: ['headers.cookie'] },
+    { unkeyed: new Set(['headers.cookie']) },
     { status: 206 },
     { status: 302 },
     { status: 500 },

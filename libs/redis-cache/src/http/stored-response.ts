@@ -80,7 +80,7 @@ export interface Answer {
   readonly headers: OutgoingHttpHeaders;
   readonly value: unknown;
   /** What it read of the request that the key does not tell. */
-  readonly unkeyed?: readonly string[];
+  readonly unkeyed?: ReadonlySet<string> | undefined;
 }
 
 /** What a route says of its responses. Names are in lower case. */
@@ -107,10 +107,12 @@ export interface Asked {
 /** The answer as it is kept, or `undefined` when it must not or cannot be: nobody else may have it then. */
 export function toStored(answer: Answer, policy: StoragePolicy, asked: Asked): Storable | undefined {
   const { status, headers, before } = answer;
-  if (answer.isSent || (answer.unkeyed ?? []).length > 0) return undefined;
+  if (answer.isSent) return undefined;
   if (!isDeepStrictEqual(headers['set-cookie'], before['set-cookie'])) return undefined;
   const body = status === 204 || status === 304 ? NO_BODY : toBody(answer.value);
-  return body && storable({ status, headers, kept: keptHeaders(answer, policy), body }, answer, policy, asked);
+  // Known only now: to spell a value that has parts of the request in it is to read them.
+  if (body === undefined || (answer.unkeyed?.size ?? 0) > 0) return undefined;
+  return storable({ status, headers, kept: keptHeaders(answer, policy), body }, answer, policy, asked);
 }
 
 /** The response a 304 is about, brought up to date by it (RFC 9111, 4.3.4). */

@@ -1,0 +1,332 @@
+import {
+  Body,
+  type CanActivate,
+  Controller,
+  type ExecutionContext,
+  Get,
+  Headers,
+  Ip,
+  Logger,
+  Post,
+  Query,
+  Req,
+  Res,
+  UseGuards,
+  UseInterceptors,
+} from '@nestjs/common';
+import { HttpCache } from '../libs/redis-cache/src/http/http-cache.decorator.js';
+import { HttpCacheInterceptor } from '../libs/redis-cache/src/http/http-cache.interceptor.js';
+import { HttpInvalidate } from '../libs/redis-cache/src/http/http-invalidate.decorator.js';
+import type { HttpRequest } from '../libs/redis-cache/src/http/http-message.js';
+import { SharedRoutesCheck } from '../libs/redis-cache/src/http/shared-routes-check.js';
+import { ADAPTERS, startHttpApp } from './support/http-app.js';
+
+type AppRequest = HttpRequest & { user?: { id: string }; ip: string; body: unknown; cookies?: unknown };
+
+class TokenGuard implements CanActivate {
+  canActivate(context: ExecutionContext): boolean {
+    const incoming = context.switchToHttp().getRequest<AppRequest>();
+    const { authorization } = incoming.headers;
+    if (authorization !== undefined) incoming.user = { id: authorization };
+    return true;
+  }
+}
+
+let runs = 0;
+
+@Controller('reads')
+@UseGuards(TokenGuard)
+@UseInterceptors(HttpCacheInterceptor)
+class ReadsController {
+  @Get('header')
+  @HttpCache()
+  header(@Headers('x-theme') theme = 'none') {
+    return { run: ++runs, theme };
+  }
+
+  @Get('all-headers')
+  @HttpCache()
+  allHeaders(@Headers() headers: object) {
+    return { run: ++runs, count: Object.keys(headers).length };
+  }
+
+  @Get('echoed-headers')
+  @HttpCache()
+  echoedHeaders(@Headers() headers: object) {
+    return { run: ++runs, headers };
+  }
+
+  @Get('agent')
+  @HttpCache()
+  agent(@Req() incoming: AppRequest & { raw?: AppRequest }) {
+    return { run: ++runs, agent: (incoming.raw ?? incoming).headers['user-agent'] };
+  }
+
+  @Get('query')
+  @HttpCache({ query: ['page'] })
+  query(@Query('page') page = '1', @Query('debug') debug = 'off') {
+    return { run: ++runs, page, debug };
+  }
+
+  @Get('url')
+  @HttpCache({ query: ['page'] })
+  url(@Req() incoming: AppRequest) {
+    return { run: ++runs, url: incoming.url };
+  }
+
+  @Get('user')
+  @HttpCache({ scope: 'public' })
+  user(@Req() incoming: AppRequest) {
+    return { run: ++runs, id: incoming.user?.id ?? 'nobody' };
+  }
+
+  @Get('ip')
+  @HttpCache()
+  ip(@Ip() ip: string) {
+    return { run: ++runs, ip };
+  }
+
+  @Get('keyed')
+  @HttpCache({ vary: ['X-Theme'], query: ['page'] })
+  keyed(
+    @Headers('x-theme') theme: string,
+    @Query() query: object,
+    @Req() incoming: AppRequest,
+    @Headers('cookie') cookie: string | undefined,
+  ) {
+    const { protocol, hostname, user } = incoming;
+    return { run: ++runs, theme, query, protocol, hostname, user, cookie, host: incoming.headers.host };
+  }
+
+  @Get('mine')
+  @HttpCache({ scope: ({ user }: AppRequest) => user?.id })
+  mine(@Req() incoming: AppRequest) {
+    return { run: ++runs, id: incoming.user?.id, token: incoming.headers.authorization };
+  }
+
+  @Get('echo')
+  @HttpCache()
+  echo(@Body() body: unknown) {
+    return { run: ++runs, body };
+  }
+}
+
+@Controller('products')
+@UseInterceptors(HttpCacheInterceptor)
+class ProductsController {
+  @Get()
+  @HttpCache({ scope: 'public', tags: ['products', 'a "b"', 'grün'] })
+  list() {
+    return { run: ++runs };
+  }
+
+  @Get(':id')
+  @HttpCache({ scope: 'public', vary: ['X-Theme'] })
+  one() {
+    return { run: ++runs };
+  }
+
+  @Post(':id')
+  change(
+    @Query('fail') fail: string | undefined,
+    @Query('at') at: string | undefined,
+    @Res({ passthrough: true }) response: any,
+  ) {
+    if (fail === 'throw') throw new Error('refused');
+    if (fail !== undefined) response.status(422);
+    if (at !== undefined) response.header('Location', at);
+    return {};
+  }
+}
+
+@Controller('orders')
+class OrdersController {
+  @Post()
+  @HttpInvalidate({ tags: (_request: HttpRequest, { tags }: { tags: string[] }) => tags })
+  create(@Query('fail') fail: string | undefined) {
+    if (fail !== undefined) throw new Error('refused');
+    return { tags: ['products'] };
+  }
+}
+
+const as = (name: string) => ({ authorization: name });
+
+describe.each(ADAPTERS)('what a handler reads of its request on %s', (_name, createAdapter) => {
+  beforeEach(() => {
+    runs = 0;
+  });
+
+  const unkeyed = [
+    ['a header', 'header', { 'x-theme': 'dark' }, 'headers.x-theme'],
+    ['a header that is not there', 'header', {}, 'headers.x-theme'],
+    ['all headers', 'all-headers', { 'user-agent': 'a' }, 'headers.user-agent'],
+    ['a header of the request of Node', 'agent', { 'user-agent': 'a' }, 'headers.user-agent'],
+    ['a query parameter', 'query?page=1&debug=on', {}, 'query.debug'],
+    ['a query parameter that is not there', 'query?page=1', {}, 'query.debug'],
+    ['the whole url', 'url?page=1', {}, 'url'],
+    ['the user', 'user', as('alice'), 'user'],
+    ['that there is no user, where all share', 'user', {}, 'user'],
+    ['the address', 'ip', {}, 'ip'],
+  ] as const;
+
+  it.each(unkeyed)('throws during development when it is %s', async (_what, path, headers, name) => {
+    const errors: string[] = [];
+    const listener = jest.spyOn(Logger.prototype, 'error').mockImplementation((error: unknown) => {
+      errors.push(String(error));
+    });
+    const { ask } = await startHttpApp(createAdapter, { controllers: [ReadsController] });
+    expect((await ask(`/reads/${path}`, headers)).status).toBe(500);
+    expect(errors.join()).toContain(`UnkeyedReadError: The handler read ${name} of the request`);
+    listener.mockRestore();
+  });
+
+  it.each(unkeyed)('keeps the response from being stored in production when it is %s', async (_what, path, headers) => {
+    const { ask } = await startHttpApp(createAdapter, {
+      controllers: [ReadsController],
+      http: { unkeyedReads: 'skip' },
+    });
+    const answers = [await ask(`/reads/${path}`, headers), await ask(`/reads/${path}`, headers)];
+    expect(answers.map(({ status, text }) => [status, JSON.parse(text).run])).toEqual([
+      [200, 1],
+      [200, 2],
+    ]);
+  });
+
+  it('is found in its answer, too, where it left the reading to others', async () => {
+    const { ask } = await startHttpApp(createAdapter, { controllers: [ReadsController] });
+    for (const run of [1, 2]) {
+      const { text } = await ask('/reads/echoed-headers', { 'x-secret': `secret ${run}` });
+      expect(JSON.parse(text)).toMatchObject({ run, headers: { 'x-secret': `secret ${run}` } });
+    }
+  });
+
+  it('may be whatever the key tells, and query parameters beside those are not to be seen', async () => {
+    const { ask } = await startHttpApp(createAdapter, { controllers: [ReadsController] });
+    const first = await ask('/reads/keyed?page=2&utm=x', { 'x-theme': 'dark' });
+    expect(JSON.parse(first.text)).toMatchObject({
+      run: 1,
+      theme: 'dark',
+      query: { page: '2' },
+      hostname: 'shop.example',
+    });
+    expect((await ask('/reads/keyed?utm=y&page=2', { 'x-theme': 'dark' })).text).toBe(first.text);
+    expect(JSON.parse((await ask('/reads/keyed?page=2', { 'x-theme': 'light' })).text).run).toBe(2);
+    expect(
+      JSON.parse((await ask('/reads/keyed?page=2', { 'x-theme': 'dark', host: 'shop.example:81' })).text).run,
+    ).toBe(3);
+  });
+
+  it('may be who asks where that is in the key', async () => {
+    const { ask } = await startHttpApp(createAdapter, { controllers: [ReadsController] });
+    const answers = [];
+    for (const name of ['alice', 'bob', 'alice']) answers.push(JSON.parse((await ask('/reads/mine', as(name))).text));
+    expect(answers).toEqual([
+      { run: 1, id: 'alice', token: 'alice' },
+      { run: 2, id: 'bob', token: 'bob' },
+      { run: 1, id: 'alice', token: 'alice' },
+    ]);
+  });
+
+  it('leaves the request as it was', async () => {
+    const seen: unknown[] = [];
+    const { ask } = await startHttpApp(createAdapter, {
+      controllers: [ReadsController],
+      prepare: (app) => {
+        const watch = ({ headers }: AppRequest): void => {
+          seen.push({ ...headers });
+        };
+        if (_name === 'Express') {
+          app.use((incoming: AppRequest, response: NodeJS.EventEmitter, next: () => void) => {
+            response.on('finish', () => watch(incoming));
+            next();
+          });
+        } else {
+          app
+            .getHttpAdapter()
+            .getInstance()
+            .addHook('onResponse', (incoming: AppRequest, _reply: unknown, done: () => void) => {
+              watch(incoming);
+              done();
+            });
+        }
+      },
+    });
+    await ask('/reads/keyed', { 'x-theme': 'dark', 'if-none-match': '"x"', range: 'bytes=0-1' });
+    expect(seen).toEqual([expect.objectContaining({ 'x-theme': 'dark', 'if-none-match': '"x"', range: 'bytes=0-1' })]);
+  });
+});
+
+describe.each(ADAPTERS)('invalidation on %s', (_name, createAdapter) => {
+  beforeEach(() => {
+    runs = 0;
+  });
+  const start = (cacheGroups = false) =>
+    startHttpApp(createAdapter, { controllers: [ProductsController, OrdersController], http: { cacheGroups } });
+
+  it('follows a successful unsafe request to the path, whatever the query and the variant', async () => {
+    const { ask } = await start();
+    const asked = () =>
+      Promise.all([ask('/products/1?a=1'), ask('/products/1', { 'x-theme': 'dark' }), ask('/products/2')]);
+    await asked();
+    expect(runs).toBe(3);
+    await ask('/products/1', {}, 'POST');
+    await asked();
+    expect(runs).toBe(5);
+  });
+
+  it('follows a successful unsafe request to what its Location names', async () => {
+    const { ask } = await start();
+    await ask('/products/2');
+    await ask('/products/1?at=/products/2', {}, 'POST');
+    await ask('/products/2');
+    expect(runs).toBe(2);
+    await ask('/products/1?at=http://other.example/products/2', {}, 'POST');
+    await ask('/products/2');
+    expect(runs).toBe(2);
+  });
+
+  it.each(['throw', 'status'])('does not follow one that fails (%s)', async (fail) => {
+    const { ask } = await start();
+    await ask('/products/1');
+    await ask(`/products/1?fail=${fail}`, {}, 'POST');
+    await ask('/products/1');
+    expect(runs).toBe(1);
+  });
+
+  it('by @HttpInvalidate follows success only, and needs no other interceptor', async () => {
+    const { ask } = await start();
+    await ask('/products');
+    await ask('/orders?fail=1', {}, 'POST');
+    await ask('/products');
+    expect(runs).toBe(1);
+    expect((await ask('/orders', {}, 'POST')).headers).not.toHaveProperty('cache-group-invalidation');
+    await ask('/products');
+    expect(runs).toBe(2);
+  });
+
+  it('is told to caches in front by groups, where that is wanted', async () => {
+    const { ask } = await start(true);
+    for (const answer of [await ask('/products'), await ask('/products')]) {
+      expect(answer.headers['cache-groups']).toBe('"products", "a \\"b\\""');
+    }
+    expect((await ask('/orders', {}, 'POST')).headers['cache-group-invalidation']).toBe('"products"');
+    const { ask: askSilent } = await start();
+    expect((await askSilent('/products')).headers).not.toHaveProperty('cache-groups');
+  });
+});
+
+describe('the start of an app', () => {
+  it('names the guarded routes that share their responses', async () => {
+    const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation();
+    await startHttpApp(ADAPTERS[0][1], {
+      controllers: [ReadsController, ProductsController],
+      providers: [SharedRoutesCheck],
+    });
+    const text = warn.mock.calls.map(([message]) => String(message)).join();
+    warn.mockRestore();
+    expect(text).toContain('ReadsController.user (public)');
+    expect(text).toContain('ReadsController.header (anonymous)');
+    expect(text).not.toContain('ReadsController.mine');
+    expect(text).not.toContain('ProductsController');
+  });
+});

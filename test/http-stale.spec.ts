@@ -1,0 +1,108 @@
+import { ConflictException, Controller, Get, Header, Query, Res, UseInterceptors } from '@nestjs/common';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { HttpCache } from '../libs/redis-cache/src/http/http-cache.decorator.js';
+import { HttpCacheInterceptor } from '../libs/redis-cache/src/http/http-cache.interceptor.js';
+import { eventually } from './support/eventually.js';
+import { ADAPTERS, startHttpApp } from './support/http-app.js';
+
+interface Response {
+  header(name: string, value: string): unknown;
+  status(code: number): unknown;
+}
+
+interface State {
+  runs: number;
+  failure: 'none' | 'throws' | 'answers 503' | 'conflict';
+}
+
+// Each app has its own: a refresh may outlive the test before.
+let state: State;
+
+@Controller()
+@UseInterceptors(HttpCacheInterceptor)
+class StaleController {
+  readonly #state = state;
+
+  @Get('refreshed')
+  @Header('X-Static', 'static')
+  @HttpCache({ ttl: 1, staleWhileRevalidate: '1h', headers: ['X-Run', 'X-Static'] })
+  refreshed(@Res({ passthrough: true }) response: Response) {
+    return this.#answer(response);
+  }
+
+  @Get('insured')
+  @HttpCache({ ttl: 1, staleIfError: '1h', headers: ['X-Run'] })
+  insured(@Res({ passthrough: true }) response: Response, @Query() _query: object) {
+    return this.#answer(response);
+  }
+
+  #answer(response: Response) {
+    const { failure } = this.#state;
+    const run = ++this.#state.runs;
+    response.header('X-Run', String(run));
+    if (failure === 'conflict') throw new ConflictException();
+    if (failure === 'throws') throw new Error('The database is gone.');
+    if (failure === 'answers 503') response.status(503);
+    return { run };
+  }
+}
+
+describe.each(ADAPTERS)('a stale response on %s', (_name, createAdapter) => {
+  const start = () => startHttpApp(createAdapter, { controllers: [StaleController] });
+  const runOf = (text: string): number => (JSON.parse(text) as { run: number }).run;
+
+  beforeEach(() => {
+    state = { runs: 0, failure: 'none' };
+  });
+
+  it('is answered at once with staleWhileRevalidate, and the handler makes the next one', async () => {
+    const { ask } = await start();
+    await ask('/refreshed');
+    await sleep(2);
+    const stale = await ask('/refreshed');
+    expect([runOf(stale.text), stale.headers['x-run']]).toEqual([1, '1']);
+    expect(stale.cache).toMatch(/^rcache; hit; ttl=-\d+; detail=l[12]$/);
+    await eventually(() => state.runs >= 2);
+    const next = await eventually(async () => {
+      const answer = await ask('/refreshed');
+      expect(runOf(answer.text)).toBeGreaterThan(1);
+      return answer;
+    });
+    expect(next.headers).toMatchObject({ 'x-run': String(runOf(next.text)), 'x-static': 'static' });
+  });
+
+  it.each(['throws', 'answers 503'] as const)('stands in with staleIfError when the handler %s', async (how) => {
+    const { ask } = await start();
+    await ask('/insured');
+    await sleep(2);
+    state.failure = how;
+    const answer = await ask('/insured');
+    expect([answer.status, runOf(answer.text), answer.headers['x-run']]).toEqual([200, 1, '1']);
+    expect(answer.cache).toBe('rcache; fwd=stale');
+    expect(state.runs).toBe(2);
+  });
+
+  it("does not stand in for a client's error, and is gone with it", async () => {
+    const { ask } = await start();
+    await ask('/insured');
+    await sleep(2);
+    state.failure = 'conflict';
+    expect((await ask('/insured')).status).toBe(409);
+    state.failure = 'throws';
+    expect((await ask('/insured')).status).toBe(500);
+  });
+
+  it('is not answered when the handler works', async () => {
+    const { ask } = await start();
+    await ask('/insured');
+    await sleep(2);
+    const answer = await ask('/insured');
+    expect([runOf(answer.text), answer.cache]).toEqual([2, 'rcache; fwd=stale; stored']);
+  });
+
+  it('is not answered where nobody stored one', async () => {
+    const { ask } = await start();
+    state.failure = 'throws';
+    expect((await ask('/insured')).status).toBe(500);
+  });
+});
