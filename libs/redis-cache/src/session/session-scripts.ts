@@ -1,3 +1,4 @@
+import { BatchScript } from '../redis/batch-script.js';
 import { Script } from '../redis/script.js';
 
 /**
@@ -40,9 +41,10 @@ export const NOW = new Script('session-now', 1, `${LIVE}return now`);
  * runs on. KEYS session. ARGV idle ms, ms between two touches or '' for none.
  * Reply: {} or {v, d, x, t, g or '', now}.
  */
-export const READ = new Script(
+export const READ = new BatchScript(
   'session-read',
   1,
+  2,
   `${LIVE}local found = live(KEYS[1], ARGV[1])
 if not found then return {} end
 if ARGV[2] ~= '' and not found[5] and now - found[4] >= tonumber(ARGV[2]) then
@@ -70,9 +72,10 @@ export const CREATE_ANONYMOUS = new Script('session-create', 1, CREATE_LUA);
  * KEYS session. ARGV version, record, idle ms.
  * Reply: {} gone; {'saved', now}; {'stale', v, d, x, t, g or '', now}.
  */
-export const SAVE = new Script(
+export const SAVE = new BatchScript(
   'session-save',
   1,
+  3,
   `${PRELUDE}local found = live(KEYS[1], ARGV[3])
 if not found then return {} end
 if found[1] ~= ARGV[1] or found[5] then
