@@ -235,7 +235,8 @@ describe('Prometheus metrics', () => {
   });
 
   it('have the names OpenMetrics wants, where a registry asks for that', async () => {
-    const registry = new Registry(Registry.OPENMETRICS_CONTENT_TYPE);
+    const registry = new Registry();
+    registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE as never);
     const app = await start({ connection: false, metrics: { prometheus: registry } });
     await app.get(CacheService).set('key', 1);
     for (let scrapes = 0; scrapes < 2; scrapes += 1) {

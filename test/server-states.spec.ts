@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as promClient from 'prom-client';
 import type { CacheEngine } from '../libs/redis-cache/src/cache/engine.js';
-import { bridgeTo } from '../libs/redis-cache/src/ops/prometheus-bridge.js';
+import { MetricsService } from '../libs/redis-cache/src/ops/metrics.service.js';
 import { RedisCacheHealthIndicator } from '../libs/redis-cache/src/ops/redis-cache.health.js';
 import { startEngine, trusted } from './support/engines.js';
 import { eventually } from './support/eventually.js';
@@ -57,7 +57,7 @@ async function start(state: string): Promise<Scene> {
   const engine = await startEngine({ connection: { ...stage.connection, commandTimeout: 1000 } });
   await trusted(engine);
   const registry = new promClient.Registry();
-  bridgeTo(registry, promClient).attach(engine);
+  await new MetricsService(engine, { prometheus: registry }).onModuleInit();
   const scene = { stage, engine, health: new RedisCacheHealthIndicator(engine), registry, errors: [], breaker: [] };
   engine.events.on('redis-error', ({ error }) => (scene.errors as string[]).push(error));
   engine.events.on('breaker', (event) => (scene.breaker as string[]).push(event.state));
