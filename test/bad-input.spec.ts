@@ -9,6 +9,7 @@ import { RedisConnection } from '../libs/redis-cache/src/redis/redis-connection.
 import { optionsFromEnvironment } from '../libs/redis-cache/src/redis-cache.config.js';
 import { getCacheToken, getRedisToken } from '../libs/redis-cache/src/redis-cache.injection.js';
 import {
+  AlertsRules,
   ConnectionRules,
   HttpRules,
   LogRules,
@@ -460,6 +461,7 @@ const MODULE_OPTIONS: Record<string, Record<string, readonly string[]>> = {
     http: OBJECTS,
     metrics: OBJECTS,
     session: [],
+    alerts: ['true', 'false', ...OBJECTS],
     tracing: ['true', 'false', ...OBJECTS],
     log: OBJECTS,
   },
@@ -508,15 +510,23 @@ const MODULE_OPTIONS: Record<string, Record<string, readonly string[]>> = {
     cacheGroups: ['true', 'false'],
   },
   metrics: { prometheus: ['true', 'false'], server: [...DURATIONS, 'a long duration', 'false'] },
+  alerts: { interval: DURATIONS },
   tracing: { keys: ['true', 'false'], roots: ['true', 'false'] },
   log: { level: [], sample: ['0', '1'], keys: ['true', 'false'] },
 };
 
 describe('a wrong option of the module', () => {
   it('is looked for among all there are', () => {
-    const names = [OptionRules, ConnectionRules, MemoryRules, HttpRules, MetricsRules, TracingRules, LogRules].map(
-      (Rules) => Object.keys(new Rules()).sort(),
-    );
+    const names = [
+      OptionRules,
+      ConnectionRules,
+      MemoryRules,
+      HttpRules,
+      MetricsRules,
+      AlertsRules,
+      TracingRules,
+      LogRules,
+    ].map((Rules) => Object.keys(new Rules()).sort());
     expect(Object.values(MODULE_OPTIONS).map((options) => Object.keys(options).sort())).toEqual(names);
   });
 

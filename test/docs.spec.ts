@@ -15,6 +15,7 @@ const ERRORS = readFileSync(join(ROOT, 'libs/redis-cache/src/errors.ts'), 'utf8'
 const TABLES: Record<string, () => readonly string[]> = {
   ...Object.fromEntries(
     [
+      'AlertsOptions',
       'CacheDefinition',
       'CacheEvents',
       'CacheService',

@@ -13,7 +13,9 @@ import {
 import request from 'supertest';
 import { startRedis } from '../scripts/servers.mjs';
 import { trusted } from './support/engines.js';
+import { eventually } from './support/eventually.js';
 import { testRedisUrl, uniqueNamespace } from './support/servers.js';
+import { sessionKeys } from './support/sessions.js';
 
 @Controller('health')
 class HealthController {
@@ -26,6 +28,12 @@ class HealthController {
   @HealthCheck()
   ready(): ReturnType<HealthCheckService['check']> {
     return this.health.check([() => this.cache.check('cache')]);
+  }
+
+  @Get('live')
+  @HealthCheck()
+  live(): ReturnType<HealthCheckService['check']> {
+    return this.health.check([() => this.cache.live('cache')]);
   }
 
   @Get('strict')
@@ -80,6 +88,7 @@ describe('RedisCacheHealthIndicator', () => {
           keys: expect.any(Number),
           usedMemoryBytes: expect.any(Number),
           maxMemoryBytes: 0,
+          evictionPolicy: 'noeviction',
         },
       },
     });
@@ -136,5 +145,54 @@ describe('RedisCacheHealthIndicator', () => {
       const { cache } = await indicator.check('cache', { withoutRedis: status });
       expect(cache.status).toBe(status);
     }
+  });
+
+  it('is alive without Redis, which is not even asked', async () => {
+    const redis = await startRedis();
+    ends.push(() => redis.stop());
+    const app = await start({ connection: { url: redis.url } });
+    await redis.pause();
+    const { status, body } = await request(app.getHttpServer()).get('/health/live');
+    await redis.resume();
+    expect(status).toBe(200);
+    expect(body.details).toEqual({ cache: { status: 'up' } });
+  });
+
+  it('tells of a fault within a second, and of its end within two', async () => {
+    const redis = await startRedis();
+    ends.push(() => redis.stop());
+    const app = await start({ connection: { url: redis.url } });
+    await trusted(app.get<CacheEngine>(CACHE_ENGINE));
+    const indicator = app.get(RedisCacheHealthIndicator, { strict: false });
+    const isUp = async (): Promise<boolean> => (await indicator.check('cache')).cache.status === 'up';
+    const isDegraded = async (): Promise<boolean> => !(await isUp());
+    expect(await isUp()).toBe(true);
+
+    await redis.pause();
+    await eventually(isDegraded, 1000);
+    await redis.resume();
+    await eventually(isUp, 2000);
+
+    await redis.kill();
+    await eventually(isDegraded, 1000);
+    const again = await startRedis({ port: redis.port });
+    ends.push(() => again.stop());
+    await eventually(isUp, 2000);
+  }, 20_000);
+
+  it('warns where Redis may evict sessions, and is not worse for it', async () => {
+    for (const policy of ['noeviction', 'allkeys-lru']) {
+      const redis = await startRedis({ args: ['--maxmemory-policy', policy] });
+      ends.push(() => redis.stop());
+      const app = await start({ connection: { url: redis.url }, session: sessionKeys });
+      const { cache } = await app.get(RedisCacheHealthIndicator, { strict: false }).check('cache');
+      expect(cache.status).toBe('up');
+      expect(cache.connections.default?.evictionPolicy).toBe(policy);
+      if (policy === 'noeviction') expect(cache).not.toHaveProperty('warnings');
+      else expect(cache.warnings).toEqual([expect.stringMatching(/^"default" may lose sessions: .* allkeys-lru/)]);
+    }
+    const without = await start({ connection: { url: testRedisUrl() } });
+    const { cache } = await without.get(RedisCacheHealthIndicator, { strict: false }).check('cache');
+    expect(cache).not.toHaveProperty('warnings');
   });
 });

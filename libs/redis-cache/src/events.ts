@@ -52,12 +52,24 @@ export interface CacheEvents {
   http: { cache: string; outcome: HttpOutcome };
   /** A command or script was answered, or given up. */
   command: { connection: string; command: string; durationMs: number };
+  /** A condition of the option `alerts` began to hold, has held for long enough, or is over. */
+  alert: {
+    alert: string;
+    severity: AlertSeverity;
+    state: AlertState;
+    /** The cache or the connection it is about, if it is about one. */
+    labels: Readonly<Record<string, string>>;
+    value: number;
+    summary: string;
+  };
   /** Redis answered with an error, or not at all. `error` is the first word of the reply, or `TIMEOUT`, `CONNECTION`. */
   'redis-error': { connection: string; command: string; error: string };
 }
 
 export type MissReason = 'absent' | 'expired' | 'invalidated' | 'corrupt' | 'unavailable' | 'bypassed' | 'disabled';
 export type UnstoredReason = 'too-large' | 'refused' | 'skipped' | 'unavailable' | 'unconfirmed-tags';
+export type AlertSeverity = 'critical' | 'warning' | 'info';
+export type AlertState = 'pending' | 'firing' | 'resolved';
 export type RefreshTrigger = 'stale' | 'early';
 /** `needless`: another process did it, or had done it. */
 export type RefreshResult = 'success' | 'error' | 'needless';
@@ -92,6 +104,7 @@ export type CacheEventListener<Name extends CacheEventName> = (event: CacheEvent
 
 /** Every name once; the compiler says when one is missing. */
 const NAMES = Object.keys({
+  alert: 0,
   announcement: 0,
   breaker: 0,
   command: 0,

@@ -70,6 +70,7 @@ export { SessionService } from './session/session.service.js';
 export type { CreateSessionOptions, RotateSessionOptions, SaveResult, SessionChange } from './session/session-calls.js';
 
 export { MetricsService } from './ops/metrics.service.js';
+export { type Alert, type AlertsOptions, AlertsService } from './ops/alerts.service.js';
 export type { EventLogLevel, EventLogOptions } from './ops/event-log.js';
 export type { TracingOptions } from './ops/tracing.js';
 export type { MetricsOptions, PrometheusRegistry } from './ops/metrics-options.js';
@@ -84,6 +85,8 @@ export {
 } from './ops/redis-cache.health.js';
 
 export {
+  type AlertSeverity,
+  type AlertState,
   type CacheEventListener,
   type CacheEventName,
   type CacheEvents,

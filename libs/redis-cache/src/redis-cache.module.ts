@@ -16,6 +16,7 @@ import { CacheEngine } from './cache/engine.js';
 import { InvalidArgumentError, InvalidOptionsError } from './errors.js';
 import { SharedRoutesCheck } from './http/shared-routes-check.js';
 import { DecoratedProviders } from './interception/decorated-providers.js';
+import { AlertsService } from './ops/alerts.service.js';
 import { eventCountsOf } from './ops/event-counts.js';
 import { logEvents } from './ops/event-log.js';
 import { MetricsService } from './ops/metrics.service.js';
@@ -27,7 +28,7 @@ import { validateOptions } from './redis-cache.validation.js';
 import { startSessions } from './redis-cache.sessions.js';
 import { SessionService } from './session/session.service.js';
 import { systemClock } from './time.js';
-import { CACHE_ENGINE, HTTP_CACHE_OPTIONS, METRICS_OPTIONS } from './tokens.js';
+import { ALERTS_OPTIONS, CACHE_ENGINE, HTTP_CACHE_OPTIONS, METRICS_OPTIONS, SESSION_CONNECTION } from './tokens.js';
 
 export interface RedisCacheModuleExtras {
   /** Whether every module can inject the caches without importing this one. Default `true`. */
@@ -72,6 +73,17 @@ class RedisCacheFeatureModule {}
       useFactory: (options: RedisCacheModuleOptions) => options.http ?? {},
     },
     {
+      provide: ALERTS_OPTIONS,
+      inject: [host.MODULE_OPTIONS_TOKEN],
+      useFactory: (options: RedisCacheModuleOptions) => options.alerts ?? false,
+    },
+    {
+      provide: SESSION_CONNECTION,
+      inject: [host.MODULE_OPTIONS_TOKEN],
+      useFactory: ({ session }: RedisCacheModuleOptions) =>
+        session === undefined ? undefined : (session.connection ?? 'default'),
+    },
+    {
       provide: METRICS_OPTIONS,
       inject: [host.MODULE_OPTIONS_TOKEN],
       useFactory: (options: RedisCacheModuleOptions) => options.metrics ?? {},
@@ -79,12 +91,14 @@ class RedisCacheFeatureModule {}
     { provide: CacheService, inject: [CACHE_ENGINE], useFactory: (engine: CacheEngine) => engine.defaultCache },
     { provide: SessionService, inject: [CACHE_ENGINE, host.MODULE_OPTIONS_TOKEN], useFactory: startSessions },
     clientProvider('default'),
+    AlertsService,
     DecoratedProviders,
     MetricsService,
     RedisCacheHealthIndicator,
     SharedRoutesCheck,
   ],
   exports: [
+    AlertsService,
     CACHE_ENGINE,
     CacheService,
     HTTP_CACHE_OPTIONS,
@@ -149,7 +163,7 @@ function checkDefinitions(definitions: readonly AnyCacheDefinition[]): readonly 
 
 async function startEngine(options: RedisCacheModuleOptions): Promise<CacheEngine> {
   validateOptions(options);
-  const { http: _http, metrics: _metrics, log, session, tracing = false, ...engineOptions } = options;
+  const { http: _http, alerts: _alerts, metrics: _metrics, log, session, tracing = false, ...engineOptions } = options;
   const shared = session === undefined ? [] : [session.connection ?? 'default'];
   const engine =
     tracing === false

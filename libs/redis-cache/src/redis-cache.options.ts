@@ -1,5 +1,6 @@
 import type { CacheEngineOptions } from './cache/engine.js';
 import type { HttpCacheModuleOptions } from './http/http-options.js';
+import type { AlertsOptions } from './ops/alerts.service.js';
 import type { EventLogOptions } from './ops/event-log.js';
 import type { MetricsOptions } from './ops/metrics-options.js';
 import type { TracingOptions } from './ops/tracing.js';
@@ -12,6 +13,8 @@ export const MIN_STALENESS_MS = 750;
 export interface RedisCacheModuleOptions extends CacheEngineOptions {
   http?: HttpCacheModuleOptions;
   metrics?: MetricsOptions;
+  /** Alerts of this process itself, for those without Prometheus; `true` for the defaults. Default `false`. */
+  alerts?: boolean | AlertsOptions;
   /** Spans of OpenTelemetry for calls and loaders; `true` for the defaults. Default `false`. */
   tracing?: boolean | TracingOptions;
   /** Events as lines of Nest's log. Default: none but changes of a breaker. */

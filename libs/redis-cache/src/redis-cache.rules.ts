@@ -79,6 +79,10 @@ export class MetricsRules {
   @Must(`${DURATION}, or false for none`, (value) => value === false || isDuration(value)) server?: unknown;
 }
 
+export class AlertsRules {
+  @Must(TIMEOUT, isTimeout) interval?: unknown;
+}
+
 export class TracingRules {
   @Must('true or false', isBoolean) keys?: unknown;
   @Must('true or false', isBoolean) roots?: unknown;
@@ -113,6 +117,9 @@ export class OptionRules {
   @Must("a function that returns values by name, such as { tenant: 'acme' }", isFunction)
   context?: unknown;
   @Must('{ prometheus, server }', isOptions) @ValidateNested() metrics?: unknown;
+  @Must('true, false, or { interval }', (value) => isBoolean(value) || isOptions(value))
+  @ValidateNested()
+  alerts?: unknown;
   @Must('true, false, or { keys, roots }', (value) => isBoolean(value) || isOptions(value))
   @ValidateNested()
   tracing?: unknown;

@@ -6,6 +6,7 @@ import { unknownName } from './nearest.js';
 import { clientOptions, type ConnectionOptions } from './redis/connection-options.js';
 import type { RedisCacheModuleOptions } from './redis-cache.options.js';
 import {
+  AlertsRules,
   ConnectionRules,
   HttpRules,
   isDuration,
@@ -37,8 +38,9 @@ export function validateOptions(options: RedisCacheModuleOptions): void {
 }
 
 function withRules(options: RedisCacheModuleOptions): OptionRules {
-  const { connection, connections, http, l1, log, metrics, tracing } = options;
+  const { alerts, connection, connections, http, l1, log, metrics, tracing } = options;
   return Object.assign(new OptionRules(), options, {
+    alerts: nested(AlertsRules, alerts),
     connection: nested(ConnectionRules, connection),
     connections: isOptions(connections)
       ? new Map(Object.entries(connections).map(([name, each]) => [name, nested(ConnectionRules, each)]))

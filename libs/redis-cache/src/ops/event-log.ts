@@ -19,9 +19,10 @@ const LEVELS: readonly EventLogLevel[] = ['warn', 'log', 'debug', 'verbose'];
 const MAX_LINES_PER_SECOND = 20;
 const KEY_FIELDS = ['key', 'target', 'session'];
 
-/** How much an event matters. Changes of a breaker are missing: the module logs them in any case. */
+/** How much an event matters. Changes of a breaker and alerts are missing: they are logged in any case. */
 const LEVEL_OF: {
-  readonly [Name in Exclude<CacheEventName, 'breaker'>]: EventLogLevel | ((event: CacheEvents[Name]) => EventLogLevel);
+  readonly [Name in Exclude<CacheEventName, 'alert' | 'breaker'>]:
+    EventLogLevel | ((event: CacheEvents[Name]) => EventLogLevel);
 } = {
   corrupt: 'warn',
   'redis-error': 'warn',

@@ -16,7 +16,8 @@ const SERVER_MAX_AGE = '15s';
 /** What the caches of this module have done since the start of this process; also as Prometheus metrics. */
 @Injectable()
 export class MetricsService implements OnModuleInit, OnApplicationShutdown {
-  readonly #source: MetricSource;
+  /** Whatever else looks at the same counts. */
+  readonly source: MetricSource;
   #bridge: PrometheusBridge | undefined;
 
   constructor(
@@ -24,7 +25,7 @@ export class MetricsService implements OnModuleInit, OnApplicationShutdown {
     @Inject(METRICS_OPTIONS) private readonly options: MetricsOptions,
   ) {
     const { server = SERVER_MAX_AGE } = options;
-    this.#source = {
+    this.source = {
       engine,
       counts: eventCountsOf(engine),
       server: server === false ? undefined : new ServerInfo(engine, toMs(server, 'metrics.server'), systemClock),
@@ -45,7 +46,7 @@ export class MetricsService implements OnModuleInit, OnApplicationShutdown {
     const client = await importPromClient();
     if (client === undefined) throw promClientIsMissing('MetricsService.exposition');
     const registry = new client.Registry();
-    new PrometheusBridge(registry).attach(this.#source);
+    new PrometheusBridge(registry).attach(this.source);
     return registry.metrics();
   }
 
@@ -60,11 +61,11 @@ export class MetricsService implements OnModuleInit, OnApplicationShutdown {
     }
     const registry = typeof prometheus === 'object' ? prometheus : client?.register;
     this.#bridge = bridgeTo(registry as unknown as MetricRegistry);
-    this.#bridge.attach(this.#source);
+    this.#bridge.attach(this.source);
   }
 
   onApplicationShutdown(): void {
-    this.#bridge?.detach(this.#source);
+    this.#bridge?.detach(this.source);
   }
 }
 

@@ -2,8 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { ConnectionStatus } from '../cache/backend-host.js';
 import { CacheEngine } from '../cache/engine.js';
 import type { RedisConnection } from '../redis/redis-connection.js';
-import { CACHE_ENGINE } from '../tokens.js';
+import { CACHE_ENGINE, SESSION_CONNECTION } from '../tokens.js';
 import { type Duration, systemClock, toTimeoutMs } from '../time.js';
+import { AlertsService } from './alerts.service.js';
 import { hitRatioOf, snapshotOf } from './metrics-snapshot.js';
 import { RecentTroubles } from './recent-troubles.js';
 
@@ -30,6 +31,10 @@ export interface HealthDetails {
   /** The memory tiers of this process. */
   memory: { entries: number; bytes: number };
   connections: Record<string, ConnectionHealth>;
+  /** What is not broken and should be otherwise; missing when there is nothing. */
+  warnings?: string[];
+  /** Alerts that fire, if the module's option `alerts` looks for them; missing when there are none. */
+  alerts?: string[];
 }
 
 export interface ConnectionHealth extends Omit<ConnectionStatus, 'name'> {
@@ -40,6 +45,8 @@ export interface ConnectionHealth extends Omit<ConnectionStatus, 'name'> {
   usedMemoryBytes?: number;
   /** 0 means no limit. */
   maxMemoryBytes?: number;
+  /** What Redis does when it is full: `maxmemory-policy`. */
+  evictionPolicy?: string;
 }
 
 /** The shape Terminus reads. Spelled here because that package need not be installed. */
@@ -58,11 +65,28 @@ export type RedisCacheHealthResult<Key extends string, Status extends HealthStat
 export class RedisCacheHealthIndicator {
   readonly #troubles: RecentTroubles;
 
-  constructor(@Inject(CACHE_ENGINE) private readonly engine: CacheEngine) {
+  constructor(
+    @Inject(CACHE_ENGINE) private readonly engine: CacheEngine,
+    @Inject(AlertsService) private readonly alerts: AlertsService,
+    @Inject(SESSION_CONNECTION) private readonly sessionConnection: string | undefined,
+  ) {
     this.#troubles = new RecentTroubles(engine.events, systemClock);
   }
 
-  /** @param key the name under which the result appears */
+  /**
+   * For liveness: up as long as this process can answer. Redis is not asked, because restarting a process does not repair it.
+   *
+   * @param key the name under which the result appears
+   */
+  live<Key extends string>(key: Key): Record<Key, { status: 'up' }> {
+    return { [key]: { status: 'up' } } as Record<Key, { status: 'up' }>;
+  }
+
+  /**
+   * For readiness.
+   *
+   * @param key the name under which the result appears
+   */
   async check<Key extends string, Status extends HealthStatus = 'degraded'>(
     key: Key,
     options: HealthOptions<Status> = {},
@@ -82,10 +106,24 @@ export class RedisCacheHealthIndicator {
         bytes: caches.reduce((total, { memory }) => total + memory.bytes, 0),
       },
       connections,
+      ...listed('warnings', this.#warnings(connections)),
+      ...listed('alerts', this.#firing()),
     };
     const withoutRedis = (options.withoutRedis ?? 'degraded') as Status;
     const status = message === undefined ? 'up' : withoutRedis;
     return { [key]: { status, ...details } } as RedisCacheHealthResult<Key, Status>;
+  }
+
+  #warnings(connections: Record<string, ConnectionHealth>): string[] {
+    const name = this.sessionConnection;
+    const policy = name === undefined ? undefined : connections[name]?.evictionPolicy;
+    if (policy === undefined || policy === 'noeviction') return [];
+    return [`"${name}" may lose sessions: its maxmemory-policy is ${policy}, which should be noeviction.`];
+  }
+
+  #firing(): string[] {
+    const firing = this.alerts.active().filter(({ state }) => state === 'firing');
+    return firing.map(({ name, summary }) => `${name}: ${summary}`);
   }
 
   #mode(): HealthDetails['mode'] {
@@ -133,6 +171,15 @@ export class RedisCacheHealthIndicator {
   }
 }
 
+function listed<Name extends string>(name: Name, items: string[]): Partial<Record<Name, string[]>> {
+  return items.length === 0 ? {} : ({ [name]: items } as Record<Name, string[]>);
+}
+
+/** One that evicts, if there is one: nodes of a cluster may differ. */
+function worstPolicy(policies: readonly string[]): string {
+  return policies.find((policy) => policy !== 'noeviction') ?? 'noeviction';
+}
+
 /** Fills in what Redis tells; what it does not tell stays missing. */
 async function measure(connection: RedisConnection, health: ConnectionHealth): Promise<void> {
   await Promise.allSettled([
@@ -142,9 +189,11 @@ async function measure(connection: RedisConnection, health: ConnectionHealth): P
     connection.keyCount().then((keys) => {
       health.keys = keys;
     }),
-    connection.memory().then(({ usedBytes, maxBytes }) => {
-      health.usedMemoryBytes = usedBytes;
-      health.maxMemoryBytes = maxBytes;
+    Promise.all(connection.shards.map(({ admin }) => admin.info('memory'))).then((infos) => {
+      const sum = (field: string): number => infos.reduce((total, info) => total + Number(info.get(field)), 0);
+      health.usedMemoryBytes = sum('used_memory');
+      health.maxMemoryBytes = sum('maxmemory');
+      health.evictionPolicy = worstPolicy(infos.map((info) => info.get('maxmemory_policy') ?? ''));
     }),
   ]);
 }

@@ -146,8 +146,8 @@ class CacheSpans {
     // What is no function is refused where it is used.
     if (typeof loader !== 'function') return loader;
     const work = loader as (...args: unknown[]) => T | Promise<T>;
-    return ((...args: [context: LoadContext<T>]) =>
-      this.#isTracing() ? this.#span('load', {}, async () => work(...args), NOTHING) : work(...args));
+    return (...args: [context: LoadContext<T>]) =>
+      this.#isTracing() ? this.#span('load', {}, async () => work(...args), NOTHING) : work(...args);
   }
 
   #isTracing(): boolean {
