@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Optional } from '@nestjs/common';
 import type { ConnectionStatus } from '../cache/backend-host.js';
 import { CacheEngine } from '../cache/engine.js';
 import type { RedisConnection } from '../redis/redis-connection.js';
@@ -67,8 +67,8 @@ export class RedisCacheHealthIndicator {
 
   constructor(
     @Inject(CACHE_ENGINE) private readonly engine: CacheEngine,
-    @Inject(AlertsService) private readonly alerts: AlertsService,
-    @Inject(SESSION_CONNECTION) private readonly sessionConnection: string | undefined,
+    @Optional() @Inject(AlertsService) private readonly alerts?: AlertsService,
+    @Optional() @Inject(SESSION_CONNECTION) private readonly sessionConnection?: string,
   ) {
     this.#troubles = new RecentTroubles(engine.events, systemClock);
   }
@@ -122,7 +122,7 @@ export class RedisCacheHealthIndicator {
   }
 
   #firing(): string[] {
-    const firing = this.alerts.active().filter(({ state }) => state === 'firing');
+    const firing = (this.alerts?.active() ?? []).filter(({ state }) => state === 'firing');
     return firing.map(({ name, summary }) => `${name}: ${summary}`);
   }
 
