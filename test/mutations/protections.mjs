@@ -7,7 +7,7 @@
 export const protections = [
   {
     removes: 'the lease a result is stored under',
-    file: 'cache/redis-tier.ts',
+    file: 'cache/entry-scripts.ts',
     find: "if not lease or string.sub(lease, 1, #own) ~= own then return 0 end\nredis.call('DEL', KEYS[2])",
     replace: "lease = lease or (own .. '|')\nredis.call('DEL', KEYS[2])",
     spec: 'late-loader',
@@ -15,7 +15,7 @@ export const protections = [
   },
   {
     removes: 'the end of running loads at an invalidation',
-    file: 'cache/redis-tier.ts',
+    file: 'cache/entry-scripts.ts',
     find: "local removed = redis.call('UNLINK', KEYS[1])\nredis.call('DEL', KEYS[2])",
     replace: "local removed = redis.call('UNLINK', KEYS[1])",
     spec: 'late-loader',
@@ -23,7 +23,7 @@ export const protections = [
   },
   {
     removes: 'the comparison with the entry that was seen',
-    file: 'cache/redis-tier.ts',
+    file: 'cache/entry-scripts.ts',
     find: "if read('GETRANGE', KEYS[1], 4, 15) ~= string.match(lease, '|[^|]*|(.*)$') then return 0 end\n",
     replace: '',
     spec: 'late-loader',
@@ -103,7 +103,7 @@ export const protections = [
   },
   {
     removes: 'the lease of the fleet',
-    file: 'cache/redis-tier.ts',
+    file: 'cache/entry-scripts.ts',
     find: "if string.match(lease, '|([^|]*)|') == ARGV[3] then return {'held', leftMs} end",
     replace: '',
     spec: 'stampede',
@@ -119,7 +119,7 @@ export const protections = [
   },
   {
     removes: 'the wake marker',
-    file: 'cache/redis-tier.ts',
+    file: 'cache/entry-scripts.ts',
     find: "redis.call('SET', KEYS[2], '')\nredis.call('DEL', KEYS[2])\nreturn 1`,\n);\n\n/**\n * Removes an entry",
     replace: 'return 1`,\n);\n\n/**\n * Removes an entry',
     spec: 'stampede',
@@ -255,7 +255,7 @@ export const protections = [
   },
   {
     removes: 'the instant after which a set does nothing',
-    file: 'cache/redis-tier.ts',
+    file: 'cache/entry-scripts.ts',
     find: 'if time[1] * 1000 + time[2] / 1000 > tonumber(ARGV[3]) then return 0 end\n',
     replace: '',
     spec: 'late-answers',
@@ -271,7 +271,7 @@ export const protections = [
   },
   {
     removes: 'that the namespace id is replaced once per restart',
-    file: 'cache/redis-tier.ts',
+    file: 'cache/entry-scripts.ts',
     find: "if not redis.call('SET', KEYS[3], '', 'NX', 'PX', ARGV[2]) or ARGV[1] == '0' then return 0 end",
     replace: "if ARGV[1] == '0' then return 0 end",
     spec: 'snapshot-restart',

@@ -1,220 +1,25 @@
-import { BatchScript } from '../redis/batch-script.js';
 import type { Keyspace } from '../redis/keyspace.js';
 import type { JournalItem } from '../redis/journal.js';
 import type { RedisConnection } from '../redis/redis-connection.js';
-import { Script } from '../redis/script.js';
 import type { Shard } from '../redis/shard.js';
+import {
+  ABORT,
+  ACQUIRE,
+  ENSURE_TAG,
+  EXPIRE,
+  FILL,
+  INVALIDATE,
+  INVALIDATE_TAG,
+  JUDGE,
+  PUT,
+  RENEW,
+  SEIZE,
+} from './entry-scripts.js';
 import { ENTRY_ID_BYTES, randomId } from './envelope.js';
 import type { TagIds } from './tag-table.js';
 
 /** How long a load whose result is not stored tells the fleet not to queue up behind the next one. */
 const PASS_MS = 1000;
-
-/** Deletes work when Redis is out of memory. */
-const ALLOW_OOM = '#!lua flags=allow-oom\n';
-
-/** Lua: what a reading command answers, or nil where another type stands there, which is not ours. */
-const READ = `local function read(...)
-  local reply = redis.pcall(...)
-  if type(reply) ~= 'table' then return reply end
-  if not string.find(reply.err, 'WRONGTYPE', 1, true) then error(reply) end
-  return nil
-end
-`;
-
-/**
- * Asks for the right to load. One script, so that of all processes that saw the same entry one is granted.
- * KEYS entry, lease. ARGV id of the entry seen ('' for none), token, digest of the tag ids the load begins with, lease
- * in ms, '1' when those ids were read from Redis for this call.
- * Reply: {'entry', value} a newer one is there; {'granted'}; {'pass'} load without storing; {'held', remaining ms};
- * {'ids'} the running load began with other ids, read yours again; {'foreign'} another type stood there and is gone, ask
- * again. The lease keeps the id seen for `fill` to compare. A lease of another type, or without an end, is not ours.
- */
-const ACQUIRE = new BatchScript(
-  'acquire',
-  2,
-  5,
-  `${READ}local seen = ARGV[1]
-local stored = read('GETRANGE', KEYS[1], 4, 15)
-if stored == nil then
-  redis.call('UNLINK', KEYS[1])
-  return {'foreign'}
-end
-if stored ~= seen then
-  if stored ~= '' then return {'entry', redis.call('GET', KEYS[1])} end
-  seen = ''
-end
-local lease = read('GET', KEYS[2])
-local leftMs = lease and redis.call('PTTL', KEYS[2]) or -1
-if leftMs >= 0 then
-  if lease == 'pass' then return {'pass'} end
-  if string.match(lease, '|([^|]*)|') == ARGV[3] then return {'held', leftMs} end
-  if ARGV[5] == '0' then return {'ids'} end
-end
-redis.call('SET', KEYS[2], ARGV[2] .. '|' .. ARGV[3] .. '|' .. seen, 'PX', ARGV[4])
-return {'granted'}`,
-);
-
-/**
- * Takes the lease whoever holds it, for a write whose result is to be stored: loads that began before it lose, those that
- * come later wait. What is of another type goes. KEYS entry, lease. ARGV token, digest, lease in ms.
- */
-const SEIZE = new Script(
-  'seize',
-  2,
-  `${READ}local seen = read('GETRANGE', KEYS[1], 4, 15)
-if seen == nil then
-  redis.call('UNLINK', KEYS[1])
-  seen = ''
-end
-redis.call('SET', KEYS[2], ARGV[1] .. '|' .. ARGV[2] .. '|' .. seen, 'PX', ARGV[3])
-return 1`,
-);
-
-/**
- * Stores the result of a load if nothing happened since it began. One script: between a check and a write of its own an
- * invalidation could slip in. KEYS entry, lease. ARGV token, record, lifetime in ms. Reply 1 stored, 0 refused.
- */
-const FILL = new BatchScript(
-  'fill',
-  2,
-  3,
-  `${READ}local lease = read('GET', KEYS[2])
-local own = ARGV[1] .. '|'
-if not lease or string.sub(lease, 1, #own) ~= own then return 0 end
-redis.call('DEL', KEYS[2])
-if read('GETRANGE', KEYS[1], 4, 15) ~= string.match(lease, '|[^|]*|(.*)$') then return 0 end
-redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-return 1`,
-);
-
-/** Keeps a lease. Compare and extend in one step, or another's lease would be extended. KEYS lease. ARGV token, ms. */
-const RENEW = new BatchScript(
-  'renew',
-  1,
-  2,
-  `local lease = redis.call('GET', KEYS[1])
-local own = ARGV[1] .. '|'
-if not lease or string.sub(lease, 1, #own) ~= own then return 0 end
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])`,
-);
-
-/**
- * Ends a load that stores nothing: the lease goes (or says `pass` for a while) and the wake marker tells the waiters.
- * One script, so that only the holder does it. KEYS lease, wake. ARGV token, ms of `pass` or 0.
- */
-const ABORT = new BatchScript(
-  'abort',
-  2,
-  2,
-  `local lease = redis.call('GET', KEYS[1])
-local own = ARGV[1] .. '|'
-if not lease or string.sub(lease, 1, #own) ~= own then return 0 end
-if ARGV[2] == '0' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], 'pass', 'PX', ARGV[2]) end
-redis.call('SET', KEYS[2], '')
-redis.call('DEL', KEYS[2])
-return 1`,
-);
-
-/**
- * Removes an entry and cancels the running load. One script: the load must not fill in between. The marker is set and
- * deleted so that invalidating a missing key is announced too. Made of deletes, it works when Redis is out of memory.
- * KEYS entry, lease, marker. Reply: 1 when there was an entry.
- */
-const INVALIDATE = new BatchScript(
-  'invalidate',
-  3,
-  0,
-  `local removed = redis.call('UNLINK', KEYS[1])
-redis.call('DEL', KEYS[2])
-redis.call('SET', KEYS[3], '')
-redis.call('DEL', KEYS[3])
-return removed`,
-  ALLOW_OOM,
-);
-
-/**
- * Stores an explicit value and cancels the running load, unless the caller has given up by now: a late write would undo
- * a later delete. KEYS entry, lease, marker. ARGV record, lifetime in ms, last instant in server ms. Reply 1 or 0.
- */
-const PUT = new BatchScript(
-  'put',
-  3,
-  3,
-  `local time = redis.call('TIME')
-if time[1] * 1000 + time[2] / 1000 > tonumber(ARGV[3]) then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-redis.call('DEL', KEYS[2])
-redis.call('SET', KEYS[3], '')
-redis.call('DEL', KEYS[3])
-return 1`,
-);
-
-/**
- * Makes an entry stale without removing it and cancels the running load: sets the soft-expired flag of the envelope.
- * One script, since reading and writing back would lose a newer entry. KEYS entry, lease, marker. Reply 1 or 0.
- */
-const EXPIRE = new BatchScript(
-  'expire',
-  3,
-  0,
-  `${READ}redis.call('DEL', KEYS[2])
-local head = read('GETRANGE', KEYS[1], 0, 3)
-local found = 0
-if head and #head == 4 and string.sub(head, 1, 3) == 'RC2' then
-  found = 1
-  local flags = string.byte(head, 4)
-  if bit.band(flags, 16) == 0 then redis.call('SETRANGE', KEYS[1], 3, string.char(flags + 16)) end
-end
-redis.call('SET', KEYS[3], '')
-redis.call('DEL', KEYS[3])
-return found`,
-);
-
-/** Invalidates all entries of a tag: its id goes, and the marker says so. KEYS id, marker. Works out of memory. */
-const INVALIDATE_TAG = new BatchScript(
-  'invalidateTag',
-  2,
-  0,
-  `redis.call('UNLINK', KEYS[1])
-redis.call('SET', KEYS[2], '')
-redis.call('DEL', KEYS[2])
-return 1`,
-  ALLOW_OOM,
-);
-
-/**
- * Takes the data of a server for what they are, once for each of its runs: when they may be old, the namespace's id goes,
- * and with it all that was stored under it. One script, or two processes would each remove an id.
- * KEYS id, marker, note about the run. ARGV '1' when the data may be old, lifetime of the note in ms. Reply 1 removed, 0.
- */
-const JUDGE = new Script(
-  'judge',
-  3,
-  `if not redis.call('SET', KEYS[3], '', 'NX', 'PX', ARGV[2]) or ARGV[1] == '0' then return 0 end
-redis.call('UNLINK', KEYS[1])
-redis.call('SET', KEYS[2], '')
-redis.call('DEL', KEYS[2])
-return 1`,
-);
-
-/**
- * The id of a tag, created when missing, its lifetime renewed below half. What is no id counts as missing: without an
- * id nothing could be stored. One script, or two creators would disagree. KEYS id. ARGV new id, lifetime in ms or 0 for none.
- */
-const ENSURE_TAG = new BatchScript(
-  'ensureTag',
-  1,
-  2,
-  `${READ}local id = read('GET', KEYS[1])
-local lifetime = tonumber(ARGV[2])
-if id and #id == #ARGV[1] then
-  if lifetime > 0 and redis.call('PTTL', KEYS[1]) < lifetime / 2 then redis.call('PEXPIRE', KEYS[1], lifetime) end
-  return id
-end
-if lifetime > 0 then redis.call('SET', KEYS[1], ARGV[1], 'PX', lifetime) else redis.call('SET', KEYS[1], ARGV[1]) end
-return ARGV[1]`,
-);
 
 export type Acquired =
   | { answer: 'entry'; raw: Buffer }

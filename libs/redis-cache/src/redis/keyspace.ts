@@ -40,7 +40,7 @@ export class Keyspace {
     return `${this.#prefix}${kind}:{${slotKey}}`;
   }
 
-  /** Entry, lease and invalidation marker: the keys of the scripts in `cache/redis-tier.ts`. */
+  /** Entry, lease and invalidation marker: the keys of the scripts in `cache/entry-scripts.ts`. */
   entryKeys(slotKey: string): [entry: string, lease: string, marker: string, wake: string] {
     return [this.of('e', slotKey), this.of('l', slotKey), this.of('xe', slotKey), this.of('w', slotKey)];
   }
