@@ -272,7 +272,7 @@ export const ROWS = [
     ],
   },
   {
-    title: 'Sessions and HTTP',
+    title: 'Sessions, warm-up and HTTP',
     panels: [
       {
         title: 'Sessions',
@@ -284,6 +284,15 @@ export const ROWS = [
             `sum by (operation, result) (${baseRate('rcache_session_operations_total')})`,
             '{{operation}} {{result}}',
           ),
+        ],
+      },
+      {
+        title: 'Age of warm-ups',
+        description: 'Time since a warm-up went through all its entries, in any instance.',
+        type: 'timeseries',
+        unit: 's',
+        queries: [
+          query(`time() - max by (warmup) (rcache_warmup_last_success_timestamp_seconds{${BASE}})`, '{{warmup}}'),
         ],
       },
       {

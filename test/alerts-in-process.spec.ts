@@ -77,6 +77,7 @@ function sampleAt(
     connections: new Map([['default', link]]),
     stored: step * 10,
     foldedLabels: 0,
+    failedWarmUps: new Map(),
     ...rest,
   };
 }
@@ -136,6 +137,10 @@ const CASES: Record<string, [bad: (step: number) => AlertSample, fine: (step: nu
   RcacheReconnecting: [
     (step) => sampleAt(step, {}, { reconnects: step }),
     (step) => sampleAt(step, {}, { reconnects: step / 3 }),
+  ],
+  RcacheWarmupFailing: [
+    (step) => sampleAt(step, {}, {}, { failedWarmUps: new Map([['users', 3]]) }),
+    (step) => sampleAt(step, {}, {}, { failedWarmUps: new Map([['users', 0]]) }),
   ],
   RcacheLabelOverflow: [(step) => sampleAt(step, {}, {}, { foldedLabels: 3 }), (step) => sampleAt(step)],
 };

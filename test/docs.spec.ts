@@ -39,6 +39,7 @@ const TABLES: Record<string, () => readonly string[]> = {
       'SessionOptions',
       'TracingOptions',
       'UnstoredReason',
+      'WarmerOptions',
       'WriteStatus',
     ].map((name) => [name, () => membersOf(name)]),
   ),

@@ -8,9 +8,11 @@ import {
   type CacheEngine,
   CacheService,
   defineCache,
+  defineWarmer,
   RedisCacheModule,
   type RedisCacheModuleOptions,
   SessionService,
+  WarmUpService,
 } from 'nestjs-rcache';
 import { Registry } from 'prom-client';
 import { METRICS } from '../libs/redis-cache/src/ops/metrics.js';
@@ -79,12 +81,12 @@ describe('metrics', () => {
     };
 
     // Loads: shared in the process, waited for in the fleet, failing, stale, ahead of time.
-    const { load, open } = gatedLoader('value');
-    const shared = [cache.getOrSet('shared', load), cache.getOrSet('shared', load)];
+    const gated = gatedLoader('value');
+    const shared = [cache.getOrSet('shared', gated.load), cache.getOrSet('shared', gated.load)];
     await eventually(async () => (await foreign.keys(`${namespace}:l:*shared*`)).length === 1);
-    const waiting = other.get(CacheService).getOrSet('shared', load);
+    const waiting = other.get(CacheService).getOrSet('shared', gated.load);
     await eventually(async () => total(await look(), 'rcache_coalesced_total', { scope: 'fleet' }) === 1);
-    open();
+    gated.open();
     await Promise.all([...shared, waiting]);
     await cache.getOrSet('failing', () => Promise.reject(new Error('no'))).catch(() => undefined);
     await cache.getOrSet('stale', () => 1, { grace: '1h' });
@@ -102,6 +104,16 @@ describe('metrics', () => {
     });
     await cache.delete('a');
     await cache.invalidateTags(['tag']);
+
+    // A warm-up.
+    const pages = defineCache({ name: 'pages', key: (id: number) => ['page', id] });
+    const warmUps = app.get(WarmUpService);
+    const load = (id: number): number => {
+      if (id === 2) throw new Error('no');
+      return id;
+    };
+    warmUps.use(defineWarmer(pages), { entries: () => [[1], [2]], load });
+    await warmUps.run('pages').result;
 
     // Sessions and HTTP.
     await app.get<SessionService>(SessionService).create({});

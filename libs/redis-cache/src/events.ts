@@ -62,6 +62,15 @@ export interface CacheEvents {
     value: number;
     summary: string;
   };
+  /** A warm-up began, goes on, or has ended; so many entries so far. */
+  'warm-up': {
+    warmer: string;
+    state: WarmUpState;
+    loaded: number;
+    present: number;
+    failed: number;
+    durationMs: number;
+  };
   /** Redis answered with an error, or not at all. `error` is the first word of the reply, or `TIMEOUT`, `CONNECTION`. */
   'redis-error': { connection: string; command: string; error: string };
 }
@@ -70,6 +79,8 @@ export type MissReason = 'absent' | 'expired' | 'invalidated' | 'corrupt' | 'una
 export type UnstoredReason = 'too-large' | 'refused' | 'skipped' | 'unavailable' | 'unconfirmed-tags';
 export type AlertSeverity = 'critical' | 'warning' | 'info';
 export type AlertState = 'pending' | 'firing' | 'resolved';
+/** `elsewhere`: another process does it, or did it of late. `unavailable`: there is no Redis to warm. */
+export type WarmUpState = 'started' | 'progress' | 'done' | 'cancelled' | 'failed' | 'elsewhere' | 'unavailable';
 export type RefreshTrigger = 'stale' | 'early';
 /** `needless`: another process did it, or had done it. */
 export type RefreshResult = 'success' | 'error' | 'needless';
@@ -125,6 +136,7 @@ const NAMES = Object.keys({
   session: 0,
   stale: 0,
   unstored: 0,
+  'warm-up': 0,
   write: 0,
 } satisfies Record<CacheEventName, 0>) as CacheEventName[];
 

@@ -70,6 +70,9 @@ export { SessionService } from './session/session.service.js';
 export type { CreateSessionOptions, RotateSessionOptions, SaveResult, SessionChange } from './session/session-calls.js';
 
 export { MetricsService } from './ops/metrics.service.js';
+export { type Warmer, defineWarmer, type WarmerOptions, type WarmerSource } from './ops/warmer.js';
+export type { WarmProgress } from './ops/warm-run.js';
+export { type WarmUpResult, type WarmUpRun, WarmUpService } from './ops/warm-up.service.js';
 export { type Alert, type AlertsOptions, AlertsService } from './ops/alerts.service.js';
 export type { EventLogLevel, EventLogOptions } from './ops/event-log.js';
 export type { TracingOptions } from './ops/tracing.js';
@@ -100,6 +103,7 @@ export {
   type SessionOperation,
   type SessionResult,
   type UnstoredReason,
+  type WarmUpState,
   type WriteStatus,
 } from './events.js';
 export {

@@ -22,6 +22,7 @@ import { logEvents } from './ops/event-log.js';
 import { MetricsService } from './ops/metrics.service.js';
 import { RedisCacheHealthIndicator } from './ops/redis-cache.health.js';
 import { importOpenTelemetry, TracedEngine } from './ops/tracing.js';
+import { WarmUpService } from './ops/warm-up.service.js';
 import { getCacheToken, getRedisToken } from './redis-cache.injection.js';
 import type { RedisCacheModuleOptions } from './redis-cache.options.js';
 import { validateOptions } from './redis-cache.validation.js';
@@ -95,6 +96,7 @@ class RedisCacheFeatureModule {}
     DecoratedProviders,
     MetricsService,
     RedisCacheHealthIndicator,
+    WarmUpService,
     SharedRoutesCheck,
   ],
   exports: [
@@ -106,6 +108,7 @@ class RedisCacheFeatureModule {}
     MetricsService,
     RedisCacheHealthIndicator,
     SessionService,
+    WarmUpService,
   ],
 })
 export class RedisCacheModule extends host.ConfigurableModuleClass implements OnApplicationShutdown {

@@ -177,6 +177,17 @@ export const ALERT_RULES: readonly AlertRule[] = [
     find: ofConnections(({ reconnects }, before) => reconnects - (before?.reconnects ?? 0), above),
   },
   {
+    name: 'RcacheWarmupFailing',
+    severity: 'warning',
+    forMs: 0,
+    limit: 0,
+    summary: ({ labels, value }) => `The last warm-up "${labels.warmup}" could not load ${value} entries.`,
+    find: ({ now }, limit) =>
+      Array.from(now.failedWarmUps, ([warmup, value]) => ({ labels: { warmup }, value })).filter(
+        ({ value }) => value > limit,
+      ),
+  },
+  {
     name: 'RcacheLabelOverflow',
     severity: 'info',
     forMs: RATE_MS,

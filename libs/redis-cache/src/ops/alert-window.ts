@@ -36,6 +36,8 @@ export interface AlertSample {
   /** Values stored, by all caches. */
   readonly stored: number;
   readonly foldedLabels: number;
+  /** Entries the last run of each warmer could not load. */
+  readonly failedWarmUps: ReadonlyMap<string, number>;
 }
 
 const NO_TIMES = new Histogram([]);
@@ -83,6 +85,7 @@ export async function sampleOf({ engine, counts, server }: MetricSource, atMs: n
     ),
     stored: [...counts.valueBytes.entries()].reduce((sum, { value }) => sum + countOf(value), 0),
     foldedLabels: counts.commandLimit.folded + counts.errorTypeLimit.folded,
+    failedWarmUps: new Map(Array.from(counts.warmUps, ([warmup, { failed }]) => [warmup, failed])),
   };
 }
 

@@ -13,6 +13,13 @@ const VALUE_BOUNDS_BYTES = [256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576,
 const MAX_COMMANDS = 64;
 const MAX_ERROR_TYPES = 32;
 
+export interface LastWarmUp {
+  readonly durationMs: number;
+  /** Entries that could not be loaded. */
+  readonly failed: number;
+  readonly endedAt: Date;
+}
+
 const counts = new WeakMap<CacheEngine, EventCounts>();
 
 /** What the events of an engine have told since the first call; always the same for the same engine. */
@@ -36,6 +43,9 @@ export class EventCounts {
   readonly invalidatedEntries = new Tally<'cache' | 'kind'>();
   readonly httpResponses = new Tally<'cache' | 'outcome'>();
   readonly sessionOperations = new Tally<'operation' | 'result'>();
+  readonly warmedEntries = new Tally<'warmup' | 'result'>();
+  /** Of the last run of this process that went through all entries, by warmer. */
+  readonly warmUps = new Map<string, LastWarmUp>();
   readonly breakerTransitions = new Tally<'connection' | 'state'>();
   readonly linkTransitions = new Tally<'connection' | 'state'>();
   readonly linkMessages = new Tally<'connection' | 'kind'>();
@@ -80,6 +90,9 @@ export class EventCounts {
     events.on('session', ({ operation, result }) => {
       this.sessionOperations.add({ operation, result });
     });
+    events.on('warm-up', (event) => {
+      this.#warmedUp(event);
+    });
     events.on('breaker', ({ connection, state }) => {
       this.breakerTransitions.add({ connection, state: state.replace('-', '_') });
     });
@@ -103,6 +116,14 @@ export class EventCounts {
       const labels = { operation: this.commandLimit.of(command), error_type: this.errorTypeLimit.of(error) };
       this.errors.add({ connection, ...labels });
     });
+  }
+
+  #warmedUp({ warmer, state, loaded, present, failed, durationMs }: CacheEvents['warm-up']): void {
+    if (state === 'started' || state === 'progress') return;
+    for (const [result, count] of Object.entries({ loaded, present, failed })) {
+      this.warmedEntries.add({ warmup: warmer, result }, count);
+    }
+    if (state === 'done') this.warmUps.set(warmer, { durationMs, failed, endedAt: new Date() });
   }
 
   #loaded({ cache, durationMs, bytes, error }: CacheEvents['load']): void {

@@ -34,6 +34,7 @@ const LEVEL_OF: {
   session: ({ result }) => (result === 'ok' || result === 'absent' ? 'debug' : 'warn'),
   invalidation: ({ kind, status }) =>
     status === 'queued' ? 'warn' : kind === 'key' || kind === 'expire' ? 'debug' : 'log',
+  'warm-up': ({ state, failed }) => (state === 'failed' || failed > 0 ? 'warn' : 'log'),
   reconnect: 'log',
   fallback: 'debug',
   unstored: 'debug',

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { CACHE_METRICS } from './cache-metrics.js';
 import { CONNECTION_METRICS } from './connection-metrics.js';
+import type { LastWarmUp } from './event-counts.js';
 import { counted, type Metric, sample } from './metric.js';
 
 const PREFIX = 'rcache_';
@@ -39,6 +40,26 @@ const OTHER_METRICS: readonly Metric[] = [
     },
     ({ sessionOperations }) => sessionOperations,
   ),
+  counted(
+    {
+      name: 'warmup_entries_total',
+      type: 'counter',
+      help: 'Entries that warm-ups of this process went through.',
+      labels: { warmup: 'name of the warmer', result: ['loaded', 'present', 'failed'] },
+    },
+    ({ warmedEntries }) => warmedEntries,
+  ),
+  ofWarmUps(
+    'warmup_last_duration_seconds',
+    'How long the last complete warm-up took.',
+    ({ durationMs }) => durationMs / 1000,
+  ),
+  ofWarmUps(
+    'warmup_last_success_timestamp_seconds',
+    'When the last complete warm-up of this process ended.',
+    ({ endedAt }) => endedAt.getTime() / 1000,
+  ),
+  ofWarmUps('warmup_last_failed_entries', 'Entries the last complete warm-up could not load.', ({ failed }) => failed),
   {
     name: 'label_overflow_total',
     type: 'counter',
@@ -73,6 +94,24 @@ const BUILD = {
   node: process.versions.node,
   ioredis: versionIn('ioredis/package.json'),
 };
+
+function ofWarmUps(name: string, help: string, valueOf: (last: LastWarmUp) => number): Metric {
+  return {
+    name,
+    type: 'gauge',
+    help,
+    labels: { warmup: 'name of the warmer' },
+    collect: (sources) => {
+      // The last one, where several modules of a process have a warmer of that name.
+      const lasts = new Map(
+        sources
+          .flatMap(({ counts }) => [...counts.warmUps])
+          .sort(([, a], [, b]) => a.endedAt.getTime() - b.endedAt.getTime()),
+      );
+      return Array.from(lasts, ([warmup, last]) => sample({ warmup }, valueOf(last)));
+    },
+  };
+}
 
 function versionIn(manifest: string): string {
   try {

@@ -1,0 +1,50 @@
+import type { DefinedCache } from '../cache/definition.js';
+import type { Warmer, WarmerSource } from './warmer.js';
+
+/** How far a run has come, in entries. */
+export interface WarmProgress {
+  loaded: number;
+  /** Fresh already: what an earlier run has done is not done again. */
+  present: number;
+  failed: number;
+}
+
+/** Loads the entries of a warmer, a few at a time, until they are all there or it is told to stop. */
+export async function warmEntries<Args extends readonly unknown[], T>(
+  cache: DefinedCache<Args, T>,
+  { concurrency }: Warmer<Args, T>,
+  source: WarmerSource<Args, T>,
+  signal: AbortSignal,
+  onProgress: (progress: Readonly<WarmProgress>) => void,
+): Promise<WarmProgress> {
+  const progress: WarmProgress = { loaded: 0, present: 0, failed: 0 };
+  const entries = iteratorOf(await source.entries());
+  const warm = async (args: Args): Promise<keyof WarmProgress> => {
+    try {
+      const { source: from, isStale } = await cache
+        .for(...args)
+        .resolve(() => source.load(...args), { refresh: 'wait' });
+      return from === 'loader' ? 'loaded' : isStale ? 'failed' : 'present';
+    } catch {
+      return 'failed';
+    }
+  };
+  const worker = async (): Promise<void> => {
+    while (!signal.aborted) {
+      const next = await entries.next();
+      if (next.done === true) return;
+      progress[await warm(next.value)] += 1;
+      onProgress(progress);
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: concurrency }, worker));
+  } finally {
+    await entries.return?.();
+  }
+  return progress;
+}
+
+function iteratorOf<Args>(entries: Iterable<Args> | AsyncIterable<Args>): AsyncIterator<Args> | Iterator<Args> {
+  return Symbol.asyncIterator in entries ? entries[Symbol.asyncIterator]() : entries[Symbol.iterator]();
+}
