@@ -75,7 +75,7 @@ export type { WarmProgress } from './ops/warm-run.js';
 export { type WarmUpResult, type WarmUpRun, WarmUpService } from './ops/warm-up.service.js';
 export { type Alert, type AlertsOptions, AlertsService } from './ops/alerts.service.js';
 export type { EventLogLevel, EventLogOptions } from './ops/event-log.js';
-export type { TracingOptions } from './ops/tracing.js';
+export type { TracingOptions } from './ops/tracing-options.js';
 export type { MetricsOptions, PrometheusRegistry } from './ops/metrics-options.js';
 export type { CacheSnapshot, LatencySnapshot, MetricsSnapshot } from './ops/metrics-snapshot.js';
 export {

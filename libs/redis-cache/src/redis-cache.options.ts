@@ -3,7 +3,7 @@ import type { HttpCacheModuleOptions } from './http/http-options.js';
 import type { AlertsOptions } from './ops/alerts.service.js';
 import type { EventLogOptions } from './ops/event-log.js';
 import type { MetricsOptions } from './ops/metrics-options.js';
-import type { TracingOptions } from './ops/tracing.js';
+import type { TracingOptions } from './ops/tracing-options.js';
 import type { SessionOptions } from './session/session-options.js';
 
 /** Three heartbeats of the coherence link: a shorter `maxStaleness` could not be proven between two of them. */

@@ -7,13 +7,7 @@ import type { Key } from '../cache/key.js';
 import { InvalidOptionsError } from '../errors.js';
 import type { Clock } from '../time.js';
 import { importOptional } from './optional-import.js';
-
-export interface TracingOptions {
-  /** Whether spans say which keys and tags, which may tell about people. Default `false`. */
-  keys?: boolean;
-  /** Whether calls outside of any trace begin one of their own. Default `false`: they leave no span. */
-  roots?: boolean;
-}
+import type { TracingOptions } from './tracing-options.js';
 
 type OpenTelemetry = typeof import('@opentelemetry/api');
 type Method = (...args: never[]) => Promise<unknown>;
