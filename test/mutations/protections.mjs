@@ -239,7 +239,7 @@ export const protections = [
   },
   {
     removes: 'that a strong read asks for the ids the entry recorded',
-    file: 'cache/entry-reader.ts',
+    file: 'cache/entry-judge.ts',
     find: 'return isStrong || tagTable.known(tag) !== id;',
     replace: 'return tagTable.known(tag) !== id;',
     spec: 'late-answers',

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Backend, type CacheCore, isUnanswered } from './backend.js';
-import type { Found, KnownIds } from './entry-reader.js';
+import type { Found, KnownIds } from './entry-judge.js';
 import type { TagId } from './envelope.js';
 import type { Flight } from './flight.js';
 import type { RedisTier } from './redis-tier.js';

@@ -4,7 +4,7 @@ import { userTag } from '../redis/keyspace.js';
 import { type Backend, type CacheCore, isUnanswered } from './backend.js';
 import { CachedValue } from './cached-value.js';
 import type { Loader } from './entry-options.js';
-import type { EntryReader, Found, KnownIds } from './entry-reader.js';
+import type { EntryJudge, Found, KnownIds } from './entry-judge.js';
 import { randomId, type TagId } from './envelope.js';
 import type { Flight, Outcome } from './flight.js';
 import { type Lease, LEASE_MS, Leases } from './leases.js';
@@ -49,7 +49,7 @@ export class Loads {
 
   constructor(
     private readonly core: CacheCore,
-    private readonly reader: EntryReader,
+    private readonly judge: EntryJudge,
     private readonly waiters: Waiters,
   ) {
     this.leases = new Leases(core);
@@ -313,7 +313,7 @@ export class Loads {
     const known: KnownIds = new Map(ids.map(({ tag, id }) => [tag, id]));
     let found: Found;
     try {
-      found = await this.reader.judge(request.flight.key, raw, request.policy, known, request.isStrong);
+      found = await this.judge.judge(request.flight.key, raw, request.policy, known, request.isStrong);
     } catch (error) {
       if (!isUnanswered(error)) throw error;
       return undefined;

@@ -1,6 +1,6 @@
 import type { CacheCore } from './backend.js';
 import type { CachedValue } from './cached-value.js';
-import { hotUntil } from './entry-reader.js';
+import { hotUntil } from './entry-judge.js';
 import { encodeEnvelope, randomId, type TagId } from './envelope.js';
 import type { Entry } from './memory-tier.js';
 import type { Policy } from './policy.js';

@@ -4,7 +4,8 @@ import { Airborne } from './airborne.js';
 import type { CacheCore } from './backend.js';
 import type { CoherentCache, Forgotten } from './coherence.js';
 import type { Loader } from './entry-options.js';
-import { EntryReader, type Found } from './entry-reader.js';
+import { EntryJudge, type Found } from './entry-judge.js';
+import { EntryReader } from './entry-reader.js';
 import { Flight, type Outcome } from './flight.js';
 import { refuseRecursion } from './loader-run.js';
 import { type LoadRequest, Loads, staleOutcome } from './loads.js';
@@ -36,6 +37,7 @@ export type Arrival = Omit<Outcome, 'valueTags'> & { readonly isShared: boolean 
  * open: whatever Redis does, the loader's answer reaches the caller within the caller's time.
  */
 export class ReadRoad implements CoherentCache {
+  readonly #judge: EntryJudge;
   readonly #reader: EntryReader;
   readonly #waiters = new Waiters();
   readonly #loads: Loads;
@@ -46,8 +48,9 @@ export class ReadRoad implements CoherentCache {
   readonly #backoffUntilMs = new LRUCache<string, number>({ max: 1000 });
 
   constructor(private readonly core: CacheCore) {
-    this.#reader = new EntryReader(core);
-    this.#loads = new Loads(core, this.#reader, this.#waiters);
+    this.#judge = new EntryJudge(core);
+    this.#reader = new EntryReader(core, this.#judge);
+    this.#loads = new Loads(core, this.#judge, this.#waiters);
   }
 
   /** The copy in memory that answers at once, if there is one. This is the hot path: no promise, no allocation. */
@@ -150,7 +153,7 @@ export class ReadRoad implements CoherentCache {
     for (const { untilMs } of entry.tagTrusts) if (nowMs >= untilMs) return false;
     const { tagTable } = this.core.backend;
     if (entry.isOutage || entry.verifiedAtVersion === tagTable.version) return true;
-    if (!this.#reader.areKnownCurrent(entry.ids, nowMs)) return false;
+    if (!this.#judge.areKnownCurrent(entry.ids, nowMs)) return false;
     entry.verifiedAtVersion = tagTable.version;
     return true;
   }

@@ -47,7 +47,7 @@ export class RedisTier implements TagIds {
 
   acquire(
     slotKey: string,
-    seenId: Buffer,
+    seenId: string | Buffer,
     lease: { token: string; digest: string; leaseMs: number; idsAreFresh: boolean },
   ): Promise<Acquired> {
     const keys = [this.keyspace.of('e', slotKey), this.keyspace.of('l', slotKey)];
@@ -155,7 +155,7 @@ export class RedisTier implements TagIds {
 }
 
 /** A command without a Buffer is one text; what stands where an id should be may be anything. */
-function textOf(id: Buffer): string | Buffer {
-  const text = id.toString('latin1');
-  return /^[\w-]*$/.test(text) ? text : id;
+function textOf(id: string | Buffer): string | Buffer {
+  const text = typeof id === 'string' ? id : id.toString('latin1');
+  return /^[\w-]*$/.test(text) ? text : Buffer.from(text, 'latin1');
 }
