@@ -119,6 +119,12 @@ export class CacheService {
     return this.#lookup<T>(this.storedKey(key), options);
   }
 
+  /** What memory answers at once, without a promise: a fresh value, or nothing, whatever Redis may have. */
+  peek<T = unknown>(key: Key): Extract<Lookup<T>, { isHit: true }> | undefined {
+    const hot = this.#hot(this.storedKey(key), undefined);
+    return hot === undefined ? undefined : this.#lookedUp(hot, 'l1', false, false);
+  }
+
   /**
    * The stored value, or the loader's, which is then stored. Callers of one key share one load, in this process and in
    * the fleet. A value invalidated while it is loaded reaches those who waited and is not stored.
@@ -467,7 +473,7 @@ export class CacheService {
     return resolvePolicy(this.#policy, options, this.#core.backend.maxTtlMs, 'Cache options', true);
   }
 
-  #lookedUp<T>(entry: Entry, source: 'l1' | 'l2', isStale: boolean, asCopy: boolean): Lookup<T> {
+  #lookedUp<T>(entry: Entry, source: 'l1' | 'l2', isStale: boolean, asCopy: boolean): Extract<Lookup<T>, { isHit: true }> {
     const nowMs = this.#core.backend.clock.nowMs();
     return {
       isHit: true,

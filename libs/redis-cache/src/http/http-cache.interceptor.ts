@@ -6,7 +6,7 @@ import { lastValueFrom, of, type Observable } from 'rxjs';
 import type { CacheService, Lookup } from '../cache/cache.service.js';
 import { defineCache } from '../cache/definition.js';
 import type { CacheEngine } from '../cache/engine.js';
-import type { Key } from '../cache/key.js';
+import type { Key, KeyPart } from '../cache/key.js';
 import { CACHE_ENGINE, HTTP_CACHE_OPTIONS } from '../tokens.js';
 import { cacheGroups } from './cache-groups.js';
 import { CachedRoutes, type CachedRoute } from './cached-routes.js';
@@ -29,6 +29,12 @@ import { type Answer, lostHeaders, type StoredResponse } from './stored-response
 
 /** Its name is how the module options (`caches: { http: { ttl } }`), metrics and events call it. */
 export const HTTP_RESPONSES = defineCache({ name: 'http', key: (key: Key) => key });
+
+/** The key of a response, with who shares it. */
+interface Place {
+  readonly key: string;
+  readonly audience: KeyPart;
+}
 
 type Found = Extract<Lookup<StoredResponse>, { isHit: true }>;
 
@@ -76,62 +82,93 @@ export class HttpCacheInterceptor implements NestInterceptor {
     };
   }
 
-  async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> | Promise<Observable<unknown>> {
     if (context.getType() !== 'http' || !this.engine.isEnabled) return next.handle();
-    const http = context.switchToHttp();
-    const request = http.getRequest<HttpRequest>();
+    const request: HttpRequest = context.switchToHttp().getRequest();
     const { httpAdapter } = this.adapterHost;
     const method = httpAdapter.getRequestMethod(request) as string;
     if (!isSafe(method)) return this.#unsafe(context, request, next);
     const route = this.#routes.of(context);
-    if (route === undefined || handled.has(request) || (method !== 'GET' && method !== 'HEAD')) return next.handle();
+    if (route === undefined || (method !== 'GET' && method !== 'HEAD') || handled.has(request)) return next.handle();
     handled.add(request);
 
-    const sendsStatus = this.options.cacheStatus !== false;
-    const exchange = new HttpExchange(httpAdapter, route, request, http.getResponse<HttpResponse>(), sendsStatus);
-    const cacheable = this.#cacheable(route, exchange, next);
-    if (typeof cacheable === 'string') return exchange.pass(next, `fwd=bypass; detail=${cacheable}`);
-    if (method === 'HEAD') return this.#head(cacheable);
+    const response: HttpResponse = context.switchToHttp().getResponse();
+    const exchange = new HttpExchange(httpAdapter, route, request, response, this.options.cacheStatus !== false);
+    const place = this.#placeOf(route, request);
+    if (typeof place === 'string') return exchange.pass(next, `fwd=bypass; detail=${place}`);
     const directives = this.options.requestDirectives === true ? directivesOf(request) : undefined;
-    if (directives !== undefined) return this.#directed(cacheable, directives);
-    return of(await new ResponseLoad(this.#around, cacheable).answer());
+    const hot = directives === undefined ? this.#cache.peek<Kept | undefined>(place.key) : undefined;
+    if (hot !== undefined && isResponse(hot.value) && hot.value.freshMs !== 0) {
+      if (this.options.cacheGroups === true) this.#tagsOf(exchange);
+      return of(exchange.answer(hot.value, hot));
+    }
+    return this.#look(exchange, place, next, method, directives);
   }
 
-  /** The request with its key and tags, or why it passes by the cache. */
-  #cacheable(route: CachedRoute, exchange: HttpExchange, next: CallHandler): Cacheable | string {
-    const { request } = exchange;
+  /** Where the response to this request is, or why it passes by the cache. */
+  #placeOf(route: CachedRoute, request: HttpRequest): Place | string {
     const path = matchedPath(request);
     if (path === undefined) return 'unknown-route';
     try {
       const audience = audienceOf(route, request, this.#credentialHeaders);
       if (audience === undefined) return route.isPrivate ? 'no-principal' : 'credentials';
-      const { tags = [], query } = route.options;
-      const named = typeof tags === 'function' ? tags(request) : tags;
-      if (this.options.cacheGroups === true) exchange.groups = cacheGroups(named);
-      // Who asks is in the key, be it nobody.
-      const headers = audience === 'public' ? route.vary : [...route.vary, ...this.#credentialHeaders];
-      const principal = route.isPrivate ? 'known' : audience === 'public' ? 'anybody' : 'nobody';
-      return {
-        route,
-        exchange,
-        next,
-        key: responseKey(route, path, request, audience),
-        tags: route.hasUnsafe ? [...named, pathTag(request)] : named,
-        readable: route.isByResponse ? undefined : { headers, query, principal },
-        asked: {
-          hasCredentials: route.isByResponse && hasCredentials(request, this.#credentialHeaders),
-          salt: route.isPrivate ? JSON.stringify(audience, bigintText) : '',
-          nowMs: 0,
-        },
-      };
+      return { key: responseKey(route, path, request, audience), audience };
     } catch (error) {
-      this.#warn(
-        route,
-        'request',
-        `a request goes uncached: its scope or tags threw ${error instanceof Error ? error.message : String(error)}`,
-      );
-      return 'error';
+      return this.#refuse(route, error);
     }
+  }
+
+  async #look(
+    exchange: HttpExchange,
+    place: Place,
+    next: CallHandler,
+    method: string,
+    directives: RequestDirectives | undefined,
+  ): Promise<Observable<unknown>> {
+    const cacheable = this.#cacheable(exchange, place, next);
+    if (typeof cacheable === 'string') return exchange.pass(next, `fwd=bypass; detail=${cacheable}`);
+    if (method === 'HEAD') return this.#head(cacheable);
+    if (directives !== undefined) return this.#directed(cacheable, directives);
+    return of(await new ResponseLoad(this.#around, cacheable).answer());
+  }
+
+  #cacheable(exchange: HttpExchange, { key, audience }: Place, next: CallHandler): Cacheable | string {
+    const { request, route } = exchange;
+    let tags: readonly string[];
+    try {
+      tags = this.#tagsOf(exchange);
+    } catch (error) {
+      return this.#refuse(route, error);
+    }
+    // Who asks is in the key, be it nobody.
+    const headers = audience === 'public' ? route.vary : [...route.vary, ...this.#credentialHeaders];
+    const principal = route.isPrivate ? 'known' : audience === 'public' ? 'anybody' : 'nobody';
+    return {
+      route,
+      exchange,
+      next,
+      key,
+      tags: route.hasUnsafe ? [...tags, pathTag(request)] : tags,
+      readable: route.isByResponse ? undefined : { headers, query: route.options.query, principal },
+      asked: {
+        hasCredentials: route.isByResponse && hasCredentials(request, this.#credentialHeaders),
+        salt: route.isPrivate ? JSON.stringify(audience, bigintText) : '',
+        nowMs: 0,
+      },
+    };
+  }
+
+  #tagsOf(exchange: HttpExchange): readonly string[] {
+    const { tags = [] } = exchange.route.options;
+    const named = typeof tags === 'function' ? tags(exchange.request) : tags;
+    if (this.options.cacheGroups === true) exchange.groups = cacheGroups(named);
+    return named;
+  }
+
+  #refuse(route: CachedRoute, error: unknown): 'error' {
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#warn(route, 'request', `a request goes uncached: its scope or tags threw ${reason}`);
+    return 'error';
   }
 
   /** HEAD is answered from what GET stored. It fills nothing: a handler may treat it in its own way. */

@@ -36,7 +36,7 @@ export class HttpExchange {
 
   constructor(
     private readonly adapter: AbstractHttpAdapter,
-    private readonly route: CachedRoute,
+    readonly route: CachedRoute,
     readonly request: HttpRequest,
     private readonly response: HttpResponse,
     private readonly sendsStatus: boolean,

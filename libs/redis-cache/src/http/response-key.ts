@@ -1,4 +1,6 @@
-import type { Key, KeyPart } from '../cache/key.js';
+import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { encodeKey, type KeyPart } from '../cache/key.js';
 import type { CachedRoute } from './cached-routes.js';
 import type { Principal } from './http-cache.decorator.js';
 import { hasCredentials, type HttpRequest } from './http-message.js';
@@ -30,27 +32,61 @@ export function audienceOf(
  * The key of a response: everything of the request that the handler may look at. The parsed query and parameters are
  * what the handler gets, so two requests that differ for it differ here, however the URL was spelled.
  */
-export function responseKey(
-  route: CachedRoute,
-  path: string,
-  request: HttpRequest,
-  audience: KeyPart,
-): readonly KeyPart[] {
+export function responseKey(route: CachedRoute, path: string, request: HttpRequest, audience: KeyPart): string {
   const { protocol, hostname, hosts, params, query, headers } = request;
-  return [
+  const { vary, options } = route;
+  return named(route.name, [
     path,
-    `${route.name}@${route.version}`,
-    [protocol, hostname, headers.host, plain(hosts)],
-    plain(params),
-    route.options.query === undefined ? plain(query) : pick(route.options.query, query),
-    route.vary.map((name) => request.headers[name]),
-    audience,
-  ];
+    route.version,
+    protocol,
+    hostname,
+    headers.host,
+    canonical(hosts),
+    canonical(params),
+    options.query === undefined ? canonical(query) : pick(options.query, query),
+    vary.length === 0 ? 0 : vary.map((name) => canonical(headers[name])),
+    canonical(audience),
+  ]);
 }
 
 /** The key of the variant that a request gets. */
-export function variantKey(key: readonly KeyPart[], { vary, generation }: VaryMarker, request: HttpRequest): Key {
-  return [...key, generation, vary.map((name) => normalised(name, request.headers[name]))];
+export function variantKey(key: string, { vary, generation }: VaryMarker, request: HttpRequest): string {
+  const values = vary.map((name) => normalised(name, request.headers[name]));
+  return named(key.slice(0, key.lastIndexOf(':')), [key, generation, values]);
+}
+
+/** Names of texts that were asked for before: a digest and an encoding for each hit would cost more than the hit. */
+const names = new LRUCache<string, string>({ max: 10_000 });
+const MAX_HINT_LENGTH = 100;
+
+/** A short name of what tells these parts from all others, with `hint` for whoever reads the keys in Redis. */
+function named(hint: string, parts: readonly unknown[]): string {
+  const text = JSON.stringify([hint, parts]);
+  const known = names.get(text);
+  if (known !== undefined) return known;
+  const digest = createHash('sha256').update(text).digest('base64url');
+  const readable = hint.slice(0, MAX_HINT_LENGTH).replace(/[^A-Za-z0-9_.:-]+/g, '-');
+  const name = `${readable}:${digest}`;
+  names.set(text, name);
+  return name;
+}
+
+/** A value as JSON can tell it from all others, with the fields of objects in order. */
+function canonical(value: unknown): unknown {
+  if (typeof value === 'string') return value;
+  if (value === undefined || value === null) return null;
+  if (Array.isArray(value)) return value.map(canonical);
+  if (!isPlainObject(value)) return { $: encodeKey([value as KeyPart]) };
+  const fields = Object.keys(value);
+  if (fields.length === 0) return 0;
+  return { o: fields.sort().map((name) => [name, canonical((value as Record<string, unknown>)[name])]) };
+}
+
+function isPlainObject(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  // Routers and parsers make objects of their own kinds, with nothing behind them.
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** What differs without a meaning: space around commas (RFC 9110, 5.6.1), and the case of languages. */
@@ -68,11 +104,7 @@ function isComplete(principal: Principal | null | undefined): principal is Princ
   return principal !== undefined && principal !== null && principal !== '' && !Number.isNaN(principal);
 }
 
-function pick(names: readonly string[], query: object = {}): KeyPart {
-  const values = query as Readonly<Record<string, KeyPart>>;
-  return names.map((name) => (Object.hasOwn(values, name) ? values[name] : undefined));
-}
-
-function plain(values: object | undefined): KeyPart {
-  return { ...values };
+function pick(wanted: readonly string[], query: object = {}): unknown[] {
+  const values = query as Readonly<Record<string, unknown>>;
+  return wanted.map((name) => (Object.hasOwn(values, name) ? canonical(values[name]) : null));
 }

@@ -2,7 +2,6 @@ import { type CallHandler, HttpException } from '@nestjs/common';
 import type { CacheService, Resolved } from '../cache/cache.service.js';
 import type { CallOptions, LoadContext, StaleValue } from '../cache/entry-options.js';
 import { randomId } from '../cache/envelope.js';
-import { encodeKey, type Key, type KeyPart } from '../cache/key.js';
 import { InvalidArgumentError, InvalidOptionsError, RedisCacheError } from '../errors.js';
 import type { Provenance } from './cache-status.js';
 import type { CachedRoute } from './cached-routes.js';
@@ -40,7 +39,7 @@ export interface Surroundings {
 export interface Cacheable {
   readonly route: CachedRoute;
   readonly exchange: HttpExchange;
-  readonly key: readonly KeyPart[];
+  readonly key: string;
   readonly tags: readonly string[];
   readonly readable: Readable | undefined;
   readonly asked: Asked;
@@ -81,7 +80,7 @@ export class ResponseLoad {
     return this.#send(variant as Resolved<StoredResponse> | undefined);
   }
 
-  async #resolve(key: Key, mustRevalidate: boolean): Promise<Resolved<Kept | undefined> | undefined> {
+  async #resolve(key: string, mustRevalidate: boolean): Promise<Resolved<Kept | undefined> | undefined> {
     const { cache } = this.around;
     const load = (context: LoadContext<Kept | undefined>): Promise<Kept | undefined> => this.#load(key, context);
     try {
@@ -151,7 +150,7 @@ export class ResponseLoad {
     return { readable: undefined, mustThrow: false, previous: undefined, isDetached: false };
   }
 
-  async #load(key: Key, context: LoadContext<Kept | undefined>): Promise<Kept | undefined> {
+  async #load(key: string, context: LoadContext<Kept | undefined>): Promise<Kept | undefined> {
     // A load that starts after its request gave up waiting must not run the handler a second time, nor store an answer
     // that is older than the load.
     if (this.#own !== undefined) {
@@ -210,7 +209,7 @@ export class ResponseLoad {
       setTimes(context);
       return response;
     }
-    const names = union(varied, this.around.varied.get(encodeKey(this.request.key)) ?? []);
+    const names = union(varied, this.around.varied.get(this.request.key) ?? []);
     if (names.length === 0) {
       setTimes(context);
       return response;
@@ -231,7 +230,7 @@ export class ResponseLoad {
   async #startOver(varied: readonly string[], context: LoadContext<Kept | undefined>): Promise<undefined> {
     const { cache } = this.around;
     context.skip();
-    this.around.varied.set(encodeKey(this.request.key), union(varied, this.#marker?.vary ?? []));
+    this.around.varied.set(this.request.key, union(varied, this.#marker?.vary ?? []));
     await cache.delete(this.request.key);
     return undefined;
   }
