@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { breakages } from './breakages.mjs';
 import { TORTURE_FAULTS } from './faults.mjs';
 import { herd } from './herd.mjs';
+import { outage } from './outage.mjs';
 import { silence } from './silence.mjs';
 import { stampede } from './stampede.mjs';
 import { asMarkdown, tableOf } from './table.mjs';
@@ -14,7 +15,7 @@ import { torture } from './torture.mjs';
 /** @typedef {import('./torture.mjs').Topology} Topology */
 
 const TOPOLOGIES = /** @type {const} */ (['standalone', 'sentinel', 'cluster']);
-const experiments = { herd, stampede, silence };
+const experiments = { herd, stampede, outage, silence };
 const HELP = `npm run torture -- [options]
   --topology   ${TOPOLOGIES.join(', ')} or all (default standalone)
   --seconds    per topology (default 60)
