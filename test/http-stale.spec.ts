@@ -36,6 +36,12 @@ class StaleController {
     return this.#answer(response);
   }
 
+  @Get('kept')
+  @HttpCache({ ttl: '1m' })
+  kept() {
+    return {};
+  }
+
   #answer(response: Response) {
     const { failure } = this.#state;
     const run = ++this.#state.runs;
@@ -90,6 +96,23 @@ describe.each(ADAPTERS)('a stale response on %s', (_name, createAdapter) => {
     expect((await ask('/insured')).status).toBe(409);
     state.failure = 'throws';
     expect((await ask('/insured')).status).toBe(500);
+  });
+
+  it('is told apart by events: what was answered, and how', async () => {
+    const { ask, engine } = await start();
+    const outcomes: string[] = [];
+    engine.events.on('http', ({ outcome }) => outcomes.push(outcome));
+    await ask('/insured');
+    await sleep(2);
+    await ask('/insured');
+    await sleep(2);
+    state.failure = 'throws';
+    await ask('/insured');
+    await ask('/insured', { cookie: 'a=b' });
+    await ask('/kept');
+    await ask('/kept');
+    await ask('/kept', { cookie: 'a=b' });
+    expect(outcomes).toEqual(['miss', 'revalidated', 'stale', 'miss', 'hit', 'bypass']);
   });
 
   it('is not answered when the handler works', async () => {

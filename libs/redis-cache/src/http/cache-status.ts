@@ -1,3 +1,5 @@
+import type { HttpOutcome } from '../events.js';
+
 /** Where an answer came from: what `Cache-Status` says of it (RFC 9211). */
 export type Provenance =
   | {
@@ -19,4 +21,11 @@ export type Provenance =
 export function cacheStatus(from: Provenance): string {
   if (from.isHit) return `rcache; hit; ttl=${Math.floor(from.remainingMs / 1000)}; detail=${from.source}`;
   return `rcache; fwd=${from.reason}${from.isStored ? '; stored' : ''}${from.isShared ? '; collapsed' : ''}`;
+}
+
+/** The same for metrics. */
+export function outcomeOf(from: Provenance): HttpOutcome {
+  if (from.isHit) return from.remainingMs < 0 ? 'stale' : 'hit';
+  if (from.reason !== 'stale') return 'miss';
+  return from.isStored ? 'revalidated' : 'stale';
 }

@@ -7,6 +7,7 @@ import type { CacheService, Lookup } from '../cache/cache.service.js';
 import { defineCache } from '../cache/definition.js';
 import type { CacheEngine } from '../cache/engine.js';
 import type { Key, KeyPart } from '../cache/key.js';
+import type { HttpOutcome } from '../events.js';
 import { CACHE_ENGINE, HTTP_CACHE_OPTIONS } from '../tokens.js';
 import { cacheGroups } from './cache-groups.js';
 import { CachedRoutes, type CachedRoute } from './cached-routes.js';
@@ -58,6 +59,9 @@ export class HttpCacheInterceptor implements NestInterceptor {
   readonly #around: Surroundings;
   readonly #logger = new Logger(HttpCacheInterceptor.name);
   readonly #warnings = new Set<string>();
+  readonly #report = (outcome: HttpOutcome): void => {
+    this.engine.events.emit('http', { cache: HTTP_RESPONSES.name, outcome });
+  };
 
   constructor(
     @Inject(CACHE_ENGINE) private readonly engine: CacheEngine,
@@ -93,7 +97,8 @@ export class HttpCacheInterceptor implements NestInterceptor {
     handled.add(request);
 
     const response: HttpResponse = context.switchToHttp().getResponse();
-    const exchange = new HttpExchange(httpAdapter, route, request, response, this.options.cacheStatus !== false);
+    const sendsStatus = this.options.cacheStatus !== false;
+    const exchange = new HttpExchange(httpAdapter, route, request, response, sendsStatus, this.#report);
     const place = this.#placeOf(route, request);
     if (typeof place === 'string') return exchange.pass(next, `fwd=bypass; detail=${place}`);
     const directives = this.options.requestDirectives === true ? directivesOf(request) : undefined;

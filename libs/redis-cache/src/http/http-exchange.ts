@@ -4,7 +4,8 @@ import type { IncomingHttpHeaders, OutgoingHttpHeader, OutgoingHttpHeaders } fro
 import { isDeepStrictEqual, types } from 'node:util';
 import { lastValueFrom, map, type Observable } from 'rxjs';
 import { StreamableFile } from '@nestjs/common';
-import { cacheStatus, type Provenance } from './cache-status.js';
+import type { HttpOutcome } from '../events.js';
+import { cacheStatus, outcomeOf, type Provenance } from './cache-status.js';
 import type { CachedRoute } from './cached-routes.js';
 import { detach } from './detached-response.js';
 import { listItems, type HttpRequest, type HttpResponse } from './http-message.js';
@@ -40,6 +41,7 @@ export class HttpExchange {
     readonly request: HttpRequest,
     private readonly response: HttpResponse,
     private readonly sendsStatus: boolean,
+    private readonly report: (outcome: HttpOutcome) => void,
   ) {}
 
   /** Runs the handler for this request alone; `reason` is what `Cache-Status` says. */
@@ -49,6 +51,7 @@ export class HttpExchange {
 
   /** The handler's own value, as this route sends it. */
   forward(value: unknown, reason: string): unknown {
+    this.report(reason.startsWith('fwd=bypass') || reason === 'fwd=request' ? 'bypass' : 'miss');
     if (!this.adapter.isHeadersSent(this.response)) this.#addStatus(`rcache; ${reason}`);
     return this.route.isOutermost && types.isUint8Array(value) ? this.#bytes(value) : value;
   }
@@ -88,6 +91,7 @@ export class HttpExchange {
 
   /** Sets status and headers; what it returns is for the adapter, or for the interceptors outside. */
   answer(stored: StoredResponse, from: Provenance): unknown {
+    this.report(outcomeOf(from));
     const { isOutermost, vary, cacheControl, isByResponse } = this.route;
     const selection = isOutermost ? select(this.request, stored, () => bytesOf(stored.body)) : 'whole';
     const isUnmodified = selection === 'unmodified';
