@@ -1,94 +1,122 @@
 // @ts-check
-// Measures every system side by side: all of them live at once, each in a process of its own, and take turns in windows
-// that follow one another. What is compared are the ratios within a round, so that a slow moment hits all alike.
-//
-//   npm run speed --prefix bench [-- --quick] [words of the names of scenarios]
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
-import { availableParallelism, loadavg } from 'node:os';
+// `npm run bench`: every system side by side. --help says the rest.
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
 import { ensureRedis } from '../../scripts/setup.mjs';
-import { startRedis } from '../../scripts/servers.mjs';
+import { load, machine } from './machine.mjs';
+import { MEASURES } from './measures/index.mjs';
+import { take } from './measuring.mjs';
+import { writePerformance } from './page.mjs';
+import { race } from './race.mjs';
+import { regressions } from './regression.mjs';
+import { COMMITTED, merged, readResults, writeResults } from './results.mjs';
 import { SCENARIOS } from './scenarios.mjs';
-import { median, spread } from './statistics.mjs';
-import { SYSTEMS } from './systems.mjs';
+import { OURS, SYSTEMS } from './systems.mjs';
+import { isReached, measuredFor, TARGETS } from './targets.mjs';
+import { each } from './values.mjs';
 
-/** @typedef {{ name: string, process: import('node:child_process').ChildProcess, perSecond: number[] }} Contender */
+const HELP = `npm run bench -- [options] [words that the names of scenarios have]
+  --quick    the chief scenarios in under a minute; everything else of us only
+  --ours     only our own system
+  --docs     writes bench/results.json and docs/performance.md; with words only those scenarios anew
+  --compare  warns of ratios that are worse than in bench/results.json
+  --save     a file for the results
+  --tiny     once, with tiny numbers: whether it works, not how fast`;
 
-const results = new URL('results.json', import.meta.url);
-const isQuick = process.argv.includes('--quick');
-const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
-const ROUNDS = isQuick ? 3 : 9;
-const WINDOW_MS = isQuick ? 100 : 400;
-const WARM_WINDOWS = 2;
-/** A second run of the reference shows how far two measurements of the same differ. */
-const CONTROL = 'control';
+const RACES = {
+  full: { rounds: 7, windowMs: 200, warmWindows: 2 },
+  quick: { rounds: 3, windowMs: 100, warmWindows: 2 },
+  tiny: { rounds: 1, windowMs: 1, warmWindows: 0 },
+};
+
+// Only where the time does not matter may one wait behind another.
+const AT_ONCE = { full: 1, quick: 1, tiny: 3 };
+
+const { values, positionals: words } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: 'boolean', default: false },
+    ours: { type: 'boolean', default: false },
+    docs: { type: 'boolean', default: false },
+    compare: { type: 'boolean', default: false },
+    tiny: { type: 'boolean', default: false },
+    save: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (values.help) {
+  console.log(HELP);
+  process.exit();
+}
+const scale = values.tiny ? 'tiny' : values.quick ? 'quick' : 'full';
+const systems = values.ours ? SYSTEMS.filter(({ name }) => name === OURS) : SYSTEMS;
+const measured = scale === 'full' ? systems : systems.filter(({ name }) => name === OURS);
+
+/** @param {{ name: string, isQuick?: boolean }} scenario */
+const isWanted = ({ name, isQuick }) =>
+  words.every((word) => name.includes(word)) && (scale !== 'quick' || words.length > 0 || isQuick);
 
 if (!(await ensureRedis())) throw new Error('The benchmark needs a Redis.');
-const load = loadavg()[0] ?? 0;
-if (load > availableParallelism() / 2) console.warn(`Other programs keep this machine busy (load ${load.toFixed(1)}).`);
+/** @type {import('./results.mjs').Results} */
+const results = { scale, ...(await machine()), races: [], measures: [] };
+console.log(
+  Object.entries(results.versions)
+    .map(([name, version]) => `${name} ${version}`)
+    .join(', '),
+);
+if (load() > availableParallelism() / 2) console.warn(`Other programs keep this machine busy (load ${load()}).`);
 
-const report = [];
-for (const scenario of SCENARIOS.filter(({ name }) => words.every((word) => name.includes(word)))) {
-  const rows = await compare(scenario);
-  report.push({ scenario: scenario.name, reference: scenario.reference, rows });
-  console.log(`\n${scenario.name} (${scenario.reference} = 1)`);
-  console.table(Object.fromEntries(rows.map(({ name, ...row }) => [name, row])));
+const tasks = [
+  ...SCENARIOS.filter(isWanted).map((scenario) => () => runRace(scenario)),
+  ...MEASURES.filter(isWanted).map((measure) => () => takeMeasure(measure)),
+];
+if (tasks.length === 0) throw new Error(`No scenario is called ${words.join(' ')}.`);
+await each(tasks.length, async (index) => tasks[index]?.(), AT_ONCE[scale]);
+
+console.log();
+for (const target of TARGETS) {
+  const figure = measuredFor(target, results);
+  if (figure === undefined || scale === 'tiny') continue;
+  const { scenario, number = 'ratio', atLeast, atMost } = target;
+  const wanted = atLeast === undefined ? `at most ${atMost}` : `at least ${atLeast}`;
+  console.log(
+    `${isReached(target, figure) ? 'reached    ' : 'NOT REACHED'} ${scenario}, ${number}: ${figure}, ${wanted}`,
+  );
 }
-if (words.length === 0) {
-  const versions = { node: process.versions.node };
-  await writeFile(results, `${JSON.stringify({ versions, rounds: ROUNDS, windowMs: WINDOW_MS, report }, null, 2)}\n`);
+if (values.compare) {
+  const before = readResults(COMMITTED);
+  const lost = before ? regressions(before, results) : [];
+  for (const sentence of lost) console.warn(`Worse than the committed results: ${sentence}`);
+  if (!before) console.warn('There are no committed results to compare with.');
+  else if (lost.length === 0) console.log('No ratio is worse than in the committed results.');
+}
+if (values.save) writeResults(values.save, results);
+if (values.docs) {
+  const all = merged(
+    readResults(COMMITTED),
+    results,
+    [...SCENARIOS, ...MEASURES].map(({ name }) => name),
+  );
+  writeResults(COMMITTED, all);
+  await writePerformance(all);
 }
 
 /** @param {import('./scenarios.mjs').Scenario} scenario */
-async function compare(scenario) {
-  const redis = await startRedis();
-  /** @type {Contender[]} */
-  const contenders = [];
-  try {
-    for (const { name, tiers } of SYSTEMS) {
-      if (!tiers.includes(scenario.tier)) continue;
-      await enter(name, name);
-      if (name === scenario.reference) await enter(CONTROL, name);
-    }
-    for (const { process: child } of contenders) {
-      for (let window = 0; window < WARM_WINDOWS; window += 1) await ask(child);
-    }
-    for (let round = 0; round < ROUNDS; round += 1) {
-      for (let turn = 0; turn < contenders.length; turn += 1) {
-        // Another one begins each round, so that none always follows the same one.
-        const contender = contenders[(turn + round) % contenders.length];
-        if (contender) contender.perSecond.push(await ask(contender.process));
-      }
-    }
-  } finally {
-    for (const { process: child } of contenders) child.kill();
-    await redis.stop();
-  }
-  const reference = contenders.find(({ name }) => name === scenario.reference);
-  return contenders.map(({ name, perSecond }) => {
-    const ratios = perSecond.map((value, round) => value / (reference?.perSecond[round] ?? NaN));
-    return {
-      name,
-      ratio: Number(median(ratios).toFixed(3)),
-      spread: Number(spread(ratios).toFixed(3)),
-      perSecond: Math.round(median(perSecond)),
-    };
-  });
-
-  /** @param {string} name @param {string} system */
-  async function enter(name, system) {
-    const child = fork(new URL('worker.mjs', import.meta.url), [system, scenario.name, redis.url]);
-    const [answer] = await Promise.race([once(child, 'message'), once(child, 'exit').then(() => ['ended'])]);
-    if (answer === 'ready') contenders.push({ name, process: child, perSecond: [] });
-    else child.kill();
-    if (answer === 'ended') throw new Error(`${system} ended before it was measured.`);
-  }
+async function runRace(scenario) {
+  const { name, reference } = scenario;
+  const result = { name, reference, load: load(), rows: await race(scenario, systems, RACES[scale]) };
+  results.races.push(result);
+  console.log(`\n${name} (${reference} = 1, load ${result.load})`);
+  console.table(Object.fromEntries(result.rows.map(({ name: system, ...row }) => [system, row])));
 }
 
-/** @param {import('node:child_process').ChildProcess} child @returns {Promise<number>} */
-async function ask(child) {
-  child.send(WINDOW_MS);
-  const [perSecond] = await Promise.race([once(child, 'message'), once(child, 'exit').then(() => [NaN])]);
-  return perSecond;
+/** @param {import('./measures/index.mjs').Measure} measure */
+async function takeMeasure(measure) {
+  const names = measured.map(({ name }) => name);
+  const result = { name: measure.name, load: load(), rows: await take(measure, names, scale) };
+  results.measures.push(result);
+  console.log(`\n${measure.name} (load ${result.load})`);
+  const shown = (/** @type {import('./measuring.mjs').MeasureRow} */ { values: bySystem }) =>
+    Object.fromEntries(Object.entries(bySystem).map(([system, { value }]) => [system, value]));
+  console.table(Object.fromEntries(result.rows.map((row) => [row.number, shown(row)])));
 }

@@ -13,12 +13,15 @@ const MAX_ENTRIES = 100_000;
  * @param {(key: string) => Promise<any>} get
  * @param {(key: string, value: unknown) => Promise<unknown>} set
  * @param {() => unknown} [stop]
+ * @param {(keys: string[]) => Promise<any[]>} [getMany]
  * @returns {Subject}
  */
-function byHand(get, set, stop) {
+function byHand(get, set, stop, getMany) {
   return {
     get,
     set,
+    getMany,
+    getOrSetMany: getMany,
     getOrSet: async (key, load) => {
       const stored = await get(key);
       if (stored !== undefined) return stored;
@@ -55,6 +58,7 @@ export async function startIoredis({ url }, enableAutoPipelining) {
     async (key) => parsed(await client.get(key)),
     (key, value) => client.set(key, JSON.stringify(value), 'PX', DEFAULT_TTL_MS),
     () => client.disconnect(),
+    async (keys) => (await client.mget(keys)).map(parsed),
   );
 }
 
@@ -65,6 +69,7 @@ export async function startNodeRedis({ url }) {
     async (key) => parsed(await client.get(key)),
     (key, value) => client.set(key, JSON.stringify(value), { PX: DEFAULT_TTL_MS }),
     () => client.destroy(),
+    async (keys) => (await client.mGet(keys)).map(parsed),
   );
 }
 

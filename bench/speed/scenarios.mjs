@@ -1,4 +1,5 @@
 // @ts-check
+import { BYTES, fill, keyOf, missing, valueOf } from './values.mjs';
 
 /** @typedef {import('./systems.mjs').Subject} Subject */
 
@@ -10,39 +11,32 @@
  * @property {import('./systems.mjs').Tier} tier
  * @property {string} reference the system that is 1
  * @property {number} concurrency readers, each of which waits for its answer before it asks again
+ * @property {boolean} [isQuick] whether a quick run has it
  * @property {(cache: Subject) => Promise<void>} [prepare]
  * @property {(cache: Subject) => boolean} [isOffered] default: always
  * @property {(cache: Subject, operation: number) => Promise<unknown>} operation the number is never the same twice
  */
 
-const KEYS = 1_000;
-const PASSES = 3;
-const BYTES = { small: 100, usual: 1_000 };
+const BATCH = 100;
 
-/** An object that is about so many bytes of JSON. @param {number} bytes */
-function valueOf(bytes) {
-  return { id: 42, name: 'Ada', tags: ['a', 'b'], isActive: true, text: 'x'.repeat(bytes - 60) };
-}
-
-/** @param {number} operation */
-const keyOf = (operation) => `user:${operation % KEYS}`;
-
-/**
- * Stores every key and reads it again: the first read after a load may be the one that fills the memory.
- * @param {number} bytes
- */
+/** @param {number} bytes */
 function filledWith(bytes) {
-  return async (/** @type {Subject} */ cache) => {
-    const value = valueOf(bytes);
-    for (let pass = 0; pass < PASSES; pass += 1) {
-      for (let key = 0; key < KEYS; key += 1) await cache.getOrSet(keyOf(key), () => value);
-    }
-  };
+  return (/** @type {Subject} */ cache) => fill(cache, valueOf(bytes));
 }
 
-function missing() {
-  throw new Error('An entry that was stored is gone.');
+/** The keys of a batch; no two batches in a row are the same. @param {number} operation */
+function batchOf(operation) {
+  return Array.from({ length: BATCH }, (_, index) => keyOf(operation * BATCH + index));
 }
+
+const REDIS_HITS = [
+  { concurrency: 1, bytes: BYTES.usual },
+  { concurrency: 64, bytes: BYTES.small },
+  { concurrency: 64, bytes: BYTES.usual, isQuick: true },
+  { concurrency: 64, bytes: BYTES.large },
+  { concurrency: 64, bytes: BYTES.huge },
+  { concurrency: 256, bytes: BYTES.usual },
+];
 
 /** @type {readonly Scenario[]} */
 export const SCENARIOS = [
@@ -51,6 +45,7 @@ export const SCENARIOS = [
     tier: 'memory',
     reference: 'lru-cache',
     concurrency: 1,
+    isQuick: true,
     prepare: filledWith(BYTES.usual),
     operation: (cache, operation) => cache.getOrSet(keyOf(operation), missing),
   },
@@ -63,22 +58,45 @@ export const SCENARIOS = [
     isOffered: ({ get }) => get !== undefined,
     operation: async (cache, operation) => (await cache.get?.(keyOf(operation))) ?? missing(),
   },
-  ...[1, 64, 256].flatMap((concurrency) =>
-    Object.values(BYTES).map((bytes) => ({
-      name: `Redis hit, ${bytes} bytes, ${concurrency} at a time`,
-      tier: /** @type {const} */ ('redis'),
-      reference: 'ioredis, auto-pipelined',
-      concurrency,
-      prepare: filledWith(bytes),
-      operation: (/** @type {Subject} */ cache, /** @type {number} */ operation) =>
-        cache.getOrSet(keyOf(operation), missing),
-    })),
-  ),
+  ...REDIS_HITS.map(({ concurrency, bytes, isQuick }) => ({
+    name: `Redis hit, ${bytes} bytes, ${concurrency} at a time`,
+    tier: /** @type {const} */ ('redis'),
+    reference: 'ioredis, auto-pipelined',
+    concurrency,
+    isQuick,
+    prepare: filledWith(bytes),
+    operation: (/** @type {Subject} */ cache, /** @type {number} */ operation) =>
+      cache.getOrSet(keyOf(operation), missing),
+  })),
   {
     name: 'miss, 64 at a time',
     tier: 'redis',
     reference: 'ioredis, auto-pipelined',
     concurrency: 64,
-    operation: (cache, operation) => cache.getOrSet(`new:${operation}`, () => valueOf(BYTES.usual)),
+    isQuick: true,
+    // Another process must not have loaded it: they share a Redis, and some of them their keys.
+    operation: (cache, operation) => cache.getOrSet(`new:${process.pid}:${operation}`, () => valueOf(BYTES.usual)),
+  },
+  {
+    name: `batch of ${BATCH} Redis hits, getMany`,
+    tier: 'redis',
+    reference: 'ioredis',
+    concurrency: 4,
+    isQuick: true,
+    prepare: filledWith(BYTES.usual),
+    isOffered: ({ getMany }) => getMany !== undefined,
+    operation: async (cache, operation) => {
+      const values = (await cache.getMany?.(batchOf(operation))) ?? [];
+      if (values.length !== BATCH || values.includes(undefined)) missing();
+    },
+  },
+  {
+    name: `batch of ${BATCH} Redis hits, getOrSetMany`,
+    tier: 'redis',
+    reference: 'ioredis',
+    concurrency: 4,
+    prepare: filledWith(BYTES.usual),
+    isOffered: ({ getOrSetMany }) => getOrSetMany !== undefined,
+    operation: (cache, operation) => cache.getOrSetMany?.(batchOf(operation), missing) ?? missing(),
   },
 ];

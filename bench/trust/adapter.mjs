@@ -45,6 +45,9 @@
  * @typedef {object} Cache
  * @property {(key: string, load: Loader, options?: EntryOptions) => Promise<any>} getOrSet
  * @property {(key: string) => Promise<any>} [get] the stored value, without a loader
+ * @property {(keys: string[]) => Promise<any[]>} [getMany] the same for many, in one call; `undefined` or `null` where nothing is
+ * @property {(keys: string[], load: Loader) => Promise<any>} [getOrSetMany]
+ * @property {(prefix: string) => Promise<unknown>} [deletePrefix]
  * @property {(key: string) => Promise<unknown>} delete
  * @property {(key: string, value: unknown, options?: EntryOptions) => Promise<unknown>} [set]
  * @property {(tag: string) => Promise<unknown>} [invalidateTag]

@@ -24,6 +24,7 @@ export const adapter = {
     return {
       getOrSet: (key, load, { ttlMs } = {}) => cache.wrap(key, load, ttlMs && { ttl: ttlMs }),
       get: (key) => cache.get(key),
+      getMany: (keys) => cache.mget(keys),
       set: (key, value, { ttlMs } = {}) => cache.set(key, value, ttlMs),
       delete: (key) => cache.del(key),
       clear: () => cache.clear(),

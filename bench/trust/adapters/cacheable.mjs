@@ -30,6 +30,7 @@ export const adapter = {
     return {
       getOrSet: (key, load, { ttlMs } = {}) => cache.getOrSet(key, load, { ttl: ttlMs, throwErrors: true }),
       get: (key) => cache.get(key),
+      getMany: (keys) => cache.getMany(keys),
       call: (args, load) => cache.wrap(() => load(), { keyPrefix: 'call' })(...args),
       set: (key, value, { ttlMs, tags } = {}) => cache.set(key, value, { ttl: ttlMs, tags }),
       delete: (key) => cache.delete(key),

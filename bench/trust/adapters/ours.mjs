@@ -20,6 +20,9 @@ export const adapter = {
     return {
       getOrSet: (key, load, options) => cache.getOrSet(key, load, optionsOf(options)),
       get: (key) => cache.get(key),
+      getMany: (keys) => cache.getMany(keys),
+      getOrSetMany: (keys, load) => cache.getOrSetMany(keys, load),
+      deletePrefix: (prefix) => cache.invalidatePattern(`${prefix}*`),
       call: (args, load) => cache.getOrSet(args, load),
       set: (key, value, options) => cache.set(key, value, optionsOf(options)),
       delete: (key) => cache.delete(key),

@@ -1,0 +1,44 @@
+// @ts-check
+// Another process with a system, that answers what a measure asks it.
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { systemOf } from './systems.mjs';
+
+/** @typedef {((question: any) => Promise<any>) & { end: () => void }} Ask one question at a time */
+/** @typedef {(cache: import('./systems.mjs').Subject, question: any) => Promise<any>} Answer */
+
+const self = fileURLToPath(import.meta.url);
+if (process.argv[1] === self) await serve();
+
+/**
+ * @param {string} system
+ * @param {import('./systems.mjs').StartOptions} options
+ * @param {string} module URL of a module with a function `answer`
+ * @returns {Promise<Ask>}
+ */
+export async function forkPeer(system, options, module) {
+  const child = fork(self, [system, JSON.stringify(options), module], { serialization: 'advanced' });
+  const reply = async () => {
+    const ended = once(child, 'exit').then(() => Promise.reject(new Error(`A process with ${system} ended.`)));
+    const [message] = await Promise.race([once(child, 'message'), ended]);
+    return message;
+  };
+  await reply();
+  const ask = (/** @type {any} */ question) => {
+    const answer = reply();
+    child.send(question);
+    return answer;
+  };
+  return Object.assign(ask, { end: () => void child.kill() });
+}
+
+async function serve() {
+  process.on('disconnect', () => process.exit());
+  const [system = '', options = '', module = ''] = process.argv.slice(2);
+  const cache = await systemOf(system).start(JSON.parse(options));
+  /** @type {{ answer: Answer }} */
+  const { answer } = await import(module);
+  process.on('message', async (question) => process.send?.(await answer(cache, question)));
+  process.send?.('ready');
+}
