@@ -71,7 +71,16 @@ const tasks = [
   ...MEASURES.filter(isWanted).map((measure) => () => takeMeasure(measure)),
 ];
 if (tasks.length === 0) throw new Error(`No scenario is called ${words.join(' ')}.`);
-await each(tasks.length, async (index) => tasks[index]?.(), AT_ONCE[scale]);
+await each(
+  tasks.length,
+  // What fails must not cost the rest of a long run.
+  (index) =>
+    Promise.resolve(tasks[index]?.()).catch((error) => {
+      console.error(error);
+      process.exitCode = 1;
+    }),
+  AT_ONCE[scale],
+);
 
 console.log();
 for (const target of TARGETS) {

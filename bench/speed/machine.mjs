@@ -17,7 +17,7 @@ export async function machine() {
     cores: availableParallelism(),
     versions: {
       node: process.versions.node,
-      redis: await redisVersion(),
+      'Redis server': await redisVersion(),
       [library.name]: library.version,
       ...peers.dependencies,
     },

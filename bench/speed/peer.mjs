@@ -1,8 +1,8 @@
 // @ts-check
 // Another process with a system, that answers what a measure asks it.
 import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { conversation } from './conversation.mjs';
 import { systemOf } from './systems.mjs';
 
 /** @typedef {((question: any) => Promise<any>) & { end: () => void }} Ask one question at a time */
@@ -19,17 +19,8 @@ if (process.argv[1] === self) await serve();
  */
 export async function forkPeer(system, options, module) {
   const child = fork(self, [system, JSON.stringify(options), module], { serialization: 'advanced' });
-  const reply = async () => {
-    const ended = once(child, 'exit').then(() => Promise.reject(new Error(`A process with ${system} ended.`)));
-    const [message] = await Promise.race([once(child, 'message'), ended]);
-    return message;
-  };
-  await reply();
-  const ask = (/** @type {any} */ question) => {
-    const answer = reply();
-    child.send(question);
-    return answer;
-  };
+  const { first, ask } = conversation(child);
+  await first;
   return Object.assign(ask, { end: () => void child.kill() });
 }
 

@@ -2,12 +2,13 @@
 // All systems live at once, each in a process of its own, and take turns in windows that follow one another. What is
 // compared are the ratios within a round, so that a slow moment hits all alike.
 import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { startRedis } from '../../scripts/servers.mjs';
+import { conversation } from './conversation.mjs';
 import { median, spread } from './statistics.mjs';
 
-/** @typedef {{ name: string, process: import('node:child_process').ChildProcess, perSecond: number[], failed: number }} Contender */
+/** @typedef {{ name: string, process: import('node:child_process').ChildProcess, ask: (windowMs: number) => Promise<Window>, perSecond: number[], failed: number }} Contender */
+/** @typedef {{ perSecond: number, failed: number }} Window */
 /** @typedef {{ name: string, ratio: number, spread: number, perSecond: number, failed: number }} RaceRow `failed` operations of all rounds */
 
 /** A second run of the reference shows how far two measurements of the same differ. */
@@ -30,15 +31,15 @@ export async function race(scenario, systems, { rounds, windowMs, warmWindows })
       .flatMap(({ name }) => (name === scenario.reference ? [name, CONTROL] : [name]));
     const entered = await Promise.all(entries.map((name) => enter(name, scenario, redis.url)));
     contenders = entered.filter((contender) => contender !== undefined);
-    for (const { process: child } of contenders) {
-      for (let window = 0; window < warmWindows; window += 1) await ask(child, windowMs);
+    for (const { ask } of contenders) {
+      for (let window = 0; window < warmWindows; window += 1) await ask(windowMs);
     }
     for (let round = 0; round < rounds; round += 1) {
       for (let turn = 0; turn < contenders.length; turn += 1) {
         // Another one begins each round, so that none always follows the same one.
         const contender = contenders[(turn + round) % contenders.length];
         if (!contender) continue;
-        const { perSecond, failed } = await ask(contender.process, windowMs);
+        const { perSecond, failed } = await contender.ask(windowMs);
         contender.perSecond.push(perSecond);
         contender.failed += failed;
       }
@@ -69,17 +70,8 @@ export async function race(scenario, systems, { rounds, windowMs, warmWindows })
 async function enter(name, scenario, url) {
   const system = name === CONTROL ? scenario.reference : name;
   const child = fork(worker, [system, scenario.name, url]);
-  const [answer] = await Promise.race([once(child, 'message'), once(child, 'exit').then(() => ['ended'])]);
-  if (answer === 'ready') return { name, process: child, perSecond: [], failed: 0 };
+  const { first, ask } = conversation(child);
+  if ((await first) === 'ready') return { name, process: child, ask, perSecond: [], failed: 0 };
   child.kill();
-  if (answer === 'ended') throw new Error(`${system} ended before it was measured.`);
   return undefined;
-}
-
-/** @param {import('node:child_process').ChildProcess} child @param {number} windowMs @returns {Promise<{ perSecond: number, failed: number }>} */
-async function ask(child, windowMs) {
-  child.send(windowMs);
-  const ended = once(child, 'exit').then(() => [{ perSecond: NaN, failed: 0 }]);
-  const [window] = await Promise.race([once(child, 'message'), ended]);
-  return window;
 }
