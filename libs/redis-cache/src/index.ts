@@ -5,7 +5,8 @@ export { CACHE_ENGINE } from './tokens.js';
 
 export { CacheEngine, type CacheEngineOptions } from './cache/engine.js';
 export type { ConnectionStatus } from './cache/backend-host.js';
-export { CacheService, type Lookup, type Resolved, type WarmResult } from './cache/cache.service.js';
+export type { Lookup, Resolved } from './cache/answers.js';
+export { CacheService, type WarmResult } from './cache/cache.service.js';
 export {
   type AnyCacheDefinition,
   type CacheDefinition,

@@ -1,6 +1,7 @@
 import { checkList } from '../arguments.js';
-import type { MissReason, WriteStatus } from '../events.js';
-import { NAMESPACE_TAG, userTag } from '../redis/keyspace.js';
+import type { WriteStatus } from '../events.js';
+import { NAMESPACE_TAG } from '../redis/keyspace.js';
+import { Answers, type Lookup, type Resolved } from './answers.js';
 import type { CacheCore } from './backend.js';
 import { deferEvictions } from './deferred-evictions.js';
 import { BulkLoad, type BulkLoader } from './bulk-load.js';
@@ -9,41 +10,10 @@ import type { CallOptions, EntryOptions, InvalidateOptions, LoadContext, Loader 
 import { encodeKey, type Key } from './key.js';
 import { encodeGlob, globMatcher } from './pattern.js';
 import { checkBulkLoader, checkLoader, runUncached } from './loader-run.js';
-import type { Entry } from './memory-tier.js';
-import { checkTags, type Policy, resolvePolicy } from './policy.js';
-import { type Arrival, ReadRoad } from './read-road.js';
+import { type Policy, resolvePolicy, storedTags } from './policy.js';
+import { ReadRoad } from './read-road.js';
 import type { CacheStats } from './stats.js';
 import { type StoredPattern, WriteRoad } from './write-road.js';
-
-/** What `lookup` finds: a value with its age, or why there is none. */
-export type Lookup<T> =
-  | {
-      readonly isHit: true;
-      readonly value: T;
-      readonly source: 'l1' | 'l2';
-      /** Past its ttl, within its grace. */
-      readonly isStale: boolean;
-      readonly ageMs: number;
-      /** Fresh time left; 0 when stale. */
-      readonly remainingMs: number;
-    }
-  | { readonly isHit: false; readonly reason: MissReason };
-
-/** What `resolve` answers: the value and where it came from. */
-export interface Resolved<T> {
-  readonly value: T;
-  readonly source: 'l1' | 'l2' | 'loader';
-  readonly isStale: boolean;
-  /** Whether the value is in the cache now. */
-  readonly isStored: boolean;
-  /** Whether the answer is that of a load another caller had begun. */
-  readonly isShared: boolean;
-  readonly ageMs: number;
-  /** Fresh time left; 0 when stale or not stored. */
-  readonly remainingMs: number;
-  /** How long the load took, however long ago. */
-  readonly loadMs: number;
-}
 
 export interface WarmResult {
   loaded: number;
@@ -52,21 +22,7 @@ export interface WarmResult {
   failed: number;
 }
 
-/** What comes of a read, or of a loader where there is no cache. */
-type Arrived<T> = Arrival | { readonly uncached: T };
-
 const NO_OPTIONS: InvalidateOptions = {};
-const NO_TAGS: readonly string[] = [];
-const UNCACHED = {
-  source: 'loader',
-  isStale: false,
-  isStored: false,
-  isShared: false,
-  ageMs: 0,
-  remainingMs: 0,
-  loadMs: 0,
-} as const;
-
 /**
  * A cache: the API that applications use. Reads never reject because of Redis; they reject with what the loader threw,
  * with `LoaderTimeoutError` after `hardTimeout`, and with our errors for keys and options that cannot be used.
@@ -76,7 +32,7 @@ const UNCACHED = {
 export class CacheService {
   readonly #core: CacheCore;
   readonly #policy: Policy;
-  readonly #reads: ReadRoad;
+  readonly #answers: Answers;
   readonly #writes: WriteRoad;
   readonly #isEnabled: boolean;
 
@@ -85,9 +41,10 @@ export class CacheService {
     this.#core = core;
     this.#policy = policy;
     this.#isEnabled = isEnabled;
-    this.#reads = new ReadRoad(core);
-    this.#writes = new WriteRoad(core, this.#reads);
-    core.backend.coherence.register(core.storedName, this.#reads);
+    const reads = new ReadRoad(core);
+    this.#answers = new Answers(core, policy, isEnabled, reads);
+    this.#writes = new WriteRoad(core, reads);
+    core.backend.coherence.register(core.storedName, reads);
   }
 
   get name(): string {
@@ -106,7 +63,7 @@ export class CacheService {
   /** The fresh value, or `undefined`; `lookup` tells a stored `undefined` from none. */
   get<T = unknown>(key: Key, options?: CallOptions<T>): Promise<T | undefined> {
     try {
-      const hot = this.#hotAsWritten(key, options);
+      const hot = this.#answers.hotAsWritten(key, options);
       if (hot !== undefined) return Promise.resolve(hot.value.take() as T);
       return this.#get<T>(this.storedKey(key), options);
     } catch (error) {
@@ -116,13 +73,13 @@ export class CacheService {
 
   /** The value with its age, stale ones too, or why there is none. */
   async lookup<T = unknown>(key: Key, options?: CallOptions<T>): Promise<Lookup<T>> {
-    return this.#lookup<T>(this.storedKey(key), options);
+    return this.#answers.lookup<T>(this.storedKey(key), options);
   }
 
   /** What memory answers at once, without a promise: a fresh value, or nothing, whatever Redis may have. */
   peek<T = unknown>(key: Key): Extract<Lookup<T>, { isHit: true }> | undefined {
-    const hot = this.#hot(this.storedKey(key), undefined);
-    return hot === undefined ? undefined : this.#lookedUp(hot, 'l1', false, false);
+    const hot = this.#answers.hot(this.storedKey(key), undefined);
+    return hot === undefined ? undefined : this.#answers.lookedUp(hot, 'l1', false, false);
   }
 
   /**
@@ -136,14 +93,14 @@ export class CacheService {
   getOrSet<T>(key: Key, loader: Loader<T>, options?: CallOptions<T>): Promise<T> {
     try {
       if (typeof loader === 'function') {
-        const hot = this.#hotAsWritten(key, options);
+        const hot = this.#answers.hotAsWritten(key, options);
         if (hot !== undefined) return Promise.resolve(hot.value.take() as T);
       }
       const storedKey = this.storedKey(key);
       checkLoader(loader, storedKey);
-      const hot = storedKey === key ? undefined : this.#hot(storedKey, options);
+      const hot = storedKey === key ? undefined : this.#answers.hot(storedKey, options);
       if (hot !== undefined) return Promise.resolve(hot.value.take() as T);
-      return this.#load(storedKey, loader, options);
+      return this.#answers.load(storedKey, loader, options);
     } catch (error) {
       return rejected(error);
     }
@@ -153,21 +110,7 @@ export class CacheService {
   async resolve<T>(key: Key, loader: Loader<T>, options?: CallOptions<T>): Promise<Resolved<T>> {
     const storedKey = this.storedKey(key);
     checkLoader(loader, storedKey);
-    return this.#arrive(storedKey, loader, options, (arrival) => {
-      if ('uncached' in arrival) return { ...UNCACHED, value: arrival.uncached };
-      const { entry, source, staleness, isStored, isShared } = arrival;
-      const nowMs = this.#core.backend.clock.nowMs();
-      return {
-        value: entry.value.take(options?.values === 'copy') as T,
-        source,
-        isStale: staleness !== undefined,
-        isStored,
-        isShared,
-        ageMs: Math.max(0, nowMs - entry.createdAtMs),
-        remainingMs: isStored ? Math.max(0, entry.freshUntilMs - nowMs) : 0,
-        loadMs: entry.loadMs,
-      };
-    });
+    return this.#answers.resolve(storedKey, loader, options);
   }
 
   /**
@@ -234,7 +177,7 @@ export class CacheService {
           bulk.decided(key);
         };
         const load = ({ signal }: LoadContext): Promise<T | undefined> => bulk.load(key, signal);
-        values.set(storedKey, await this.#load(storedKey, load, options, decided).finally(decided));
+        values.set(storedKey, await this.#answers.load(storedKey, load, options, decided).finally(decided));
       }),
     );
     return new Map(keys.map((key, index) => [key, values.get(storedKeys[index] as string)]));
@@ -323,14 +266,14 @@ export class CacheService {
     const storedKeys = this.#storedKeys(keys);
     checkBulkLoader(loader, 'warm');
     const { concurrency, callOptions } = warmOptions(options);
-    this.#resolve(callOptions);
+    resolvePolicy(this.#policy, callOptions, this.#core.backend.maxTtlMs, 'Cache options', true);
     const result: WarmResult = { loaded: 0, present: 0, failed: 0 };
     const rest = storedKeys.entries();
     const worker = async (): Promise<void> => {
       for (const [index, key] of rest) {
         try {
           const load = (): T | Promise<T> => loader(keys[index] as K);
-          await this.#arrive(key, load, { refresh: 'wait', ...callOptions }, (arrival) => {
+          await this.#answers.arrive(key, load, { refresh: 'wait', ...callOptions }, (arrival) => {
             if ('uncached' in arrival || arrival.source === 'loader') result.loaded += 1;
             else if (arrival.staleness === 'error' || arrival.staleness === 'timeout') result.failed += 1;
             else result.present += 1;
@@ -367,49 +310,8 @@ export class CacheService {
   }
 
   async #get<T>(storedKey: string, options: CallOptions<T> | undefined): Promise<T | undefined> {
-    const found = await this.#lookup<T>(storedKey, options);
+    const found = await this.#answers.lookup<T>(storedKey, options);
     return found.isHit && !found.isStale ? found.value : undefined;
-  }
-
-  /**
-   * What memory answers to a key as its caller wrote it, if that needs no encoding: the shortest way to a value. A key
-   * that is encoded, or stands in a context, is never found by what was written.
-   */
-  #hotAsWritten(key: Key, options: CallOptions<never> | undefined): Entry | undefined {
-    if (typeof key !== 'string' || !this.#remembers(options)) return undefined;
-    const entry = this.#reads.hot(key);
-    if (entry?.hasPlainKey !== true) return undefined;
-    this.#countHit(key, 'l1', false);
-    return entry;
-  }
-
-  #hot(storedKey: string, options: CallOptions<never> | undefined): Entry | undefined {
-    const entry = this.#remembers(options) ? this.#reads.hot(storedKey) : undefined;
-    if (entry !== undefined) this.#countHit(storedKey, 'l1', false);
-    return entry;
-  }
-
-  #remembers(options: CallOptions<never> | undefined): boolean {
-    return this.#isEnabled && this.#policy.usesMemory && readsAsUsual(options);
-  }
-
-  async #lookup<T>(storedKey: string, options: CallOptions<T> | undefined): Promise<Lookup<T>> {
-    if (!this.#isEnabled) return { isHit: false, reason: 'disabled' };
-    const hot = this.#hot(storedKey, options);
-    if (hot !== undefined) return this.#lookedUp(hot, 'l1', false, false);
-    const policy = this.#resolve(options);
-    if (options?.bypass === true) return { isHit: false, reason: 'bypassed' };
-    const { clock } = this.#core.backend;
-    const startedAtMs = clock.nowMs();
-    const found = await this.#reads.find(storedKey, policy, options?.consistency === 'strong');
-    const isHitL1 = typeof found !== 'string' && found.source === 'l1';
-    this.#core.stats.recordAnswer(clock.nowMs() - startedAtMs, isHitL1);
-    if (typeof found !== 'string') {
-      this.#countHit(storedKey, found.source, found.isStale);
-      return this.#lookedUp(found.entry, found.source, found.isStale, options?.values === 'copy');
-    }
-    this.#missed(storedKey, found);
-    return { isHit: false, reason: found };
   }
 
   async #set<T>(storedKey: string, value: T, options: EntryOptions<T> | undefined): Promise<WriteStatus> {
@@ -418,104 +320,6 @@ export class CacheService {
     const tags = typeof policy.tags === 'function' ? policy.tags(value) : policy.tags;
     return this.#writes.set(storedKey, value, policy, storedTags(tags));
   }
-
-  #load<T>(storedKey: string, loader: Loader<T>, options?: CallOptions<T>, onWait?: () => void): Promise<T> {
-    const asCopy = options?.values === 'copy';
-    const valueOf = (arrival: Arrived<T>): T =>
-      'uncached' in arrival ? arrival.uncached : (arrival.entry.value.take(asCopy) as T);
-    return this.#arrive(storedKey, loader, options, valueOf, onWait);
-  }
-
-  /**
-   * What `depart` makes of what arrives. Throws at once what is wrong with the options; everything else is a rejection.
-   */
-  #arrive<T, Departure>(
-    storedKey: string,
-    loader: Loader<T>,
-    options: CallOptions<T> | undefined,
-    depart: (arrival: Arrived<T>) => Departure,
-    onWait?: () => void,
-  ): Promise<Departure> {
-    const policy = this.#resolve(options);
-    if (!this.#isEnabled || options?.bypass === true) {
-      this.#core.stats.bypassed += 1;
-      return runUncached(storedKey, loader).then((uncached) => depart({ uncached }));
-    }
-    const tags = typeof policy.tags === 'function' ? NO_TAGS : storedTags(policy.tags);
-    const isStrong = options?.consistency === 'strong';
-    const startedAtMs = this.#core.backend.clock.nowMs();
-    const request = { key: storedKey, policy, loader: loader as Loader<unknown>, tags, isStrong, startedAtMs, onWait };
-    return this.#reads.enter(
-      request,
-      (arrival) => depart(this.#arrived(storedKey, arrival, startedAtMs)),
-      () => {
-        // Nothing was found, whatever became of the load.
-        this.#missed(storedKey, 'absent');
-      },
-    );
-  }
-
-  #arrived(storedKey: string, arrival: Arrival, startedAtMs: number): Arrival {
-    const { source, staleness, isShared, entry } = arrival;
-    const { stats, backend } = this.#core;
-    const loadMs = source === 'loader' ? entry.loadMs : 0;
-    stats.recordAnswer(Math.max(0, backend.clock.nowMs() - startedAtMs - loadMs), source === 'l1');
-    if (isShared) stats.coalesced += 1;
-    if (staleness !== undefined) {
-      backend.events.emit('stale', { cache: this.name, key: storedKey, reason: staleness });
-    }
-    if (source === 'loader') this.#missed(storedKey, 'absent');
-    else this.#countHit(storedKey, source, staleness !== undefined);
-    return arrival;
-  }
-
-  #resolve(options: CallOptions<never> | undefined): Policy {
-    return resolvePolicy(this.#policy, options, this.#core.backend.maxTtlMs, 'Cache options', true);
-  }
-
-  #lookedUp<T>(entry: Entry, source: 'l1' | 'l2', isStale: boolean, asCopy: boolean): Extract<Lookup<T>, { isHit: true }> {
-    const nowMs = this.#core.backend.clock.nowMs();
-    return {
-      isHit: true,
-      value: entry.value.take(asCopy) as T,
-      source,
-      isStale,
-      ageMs: Math.max(0, nowMs - entry.createdAtMs),
-      remainingMs: isStale ? 0 : Math.max(0, entry.freshUntilMs - nowMs),
-    };
-  }
-
-  #countHit(key: string, tier: 'l1' | 'l2', isStale: boolean): void {
-    const { stats, backend, name } = this.#core;
-    if (tier === 'l1') stats.hitsL1 += 1;
-    else stats.hitsL2 += 1;
-    if (isStale) stats.staleHits += 1;
-    if (backend.events.listensTo('hit')) backend.events.emit('hit', { cache: name, key, tier, stale: isStale });
-  }
-
-  #missed(key: string, reason: MissReason): void {
-    const { stats, backend, name } = this.#core;
-    stats.misses += 1;
-    if (backend.events.listensTo('miss')) backend.events.emit('miss', { cache: name, key, reason });
-  }
-}
-
-/** Whether a call may be answered from memory before its options are looked at closely. */
-function readsAsUsual(options: CallOptions<never> | undefined): boolean {
-  if (options === undefined) return true;
-  return (
-    typeof options === 'object' &&
-    (options as unknown) !== null &&
-    options.bypass === undefined &&
-    options.consistency === undefined &&
-    options.l1 === undefined &&
-    options.values === undefined
-  );
-}
-
-function storedTags(tags: readonly string[]): readonly string[] {
-  if (Array.isArray(tags) && tags.length === 0) return NO_TAGS;
-  return checkTags(tags).map((tag) => userTag(tag));
 }
 
 function worst(statuses: readonly WriteStatus[]): WriteStatus {

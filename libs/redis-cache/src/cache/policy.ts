@@ -1,6 +1,7 @@
 import { checkList, isOptions, kindOf, shown } from '../arguments.js';
 import { InvalidArgumentError, InvalidOptionsError } from '../errors.js';
 import { unknownName } from '../nearest.js';
+import { userTag } from '../redis/keyspace.js';
 import { toMs, toMsOrZero, toTimeoutMs, type Duration } from '../time.js';
 import type { CallOptions, EntryOptions, Refresh, StaleValue, Tags, Ttl } from './entry-options.js';
 import type { Entry } from './memory-tier.js';
@@ -210,6 +211,14 @@ export function checkTags(tags: readonly string[]): readonly string[] {
   const duplicate = encoded.findIndex((tag, index) => encoded.indexOf(tag) !== index);
   if (duplicate !== -1) throw new InvalidArgumentError(`tags holds "${tags[duplicate]}" twice. Name each tag once.`);
   return encoded;
+}
+
+export const NO_TAGS: readonly string[] = [];
+
+/** Tags as they are stored. @throws InvalidArgumentError as `checkTags` */
+export function storedTags(tags: readonly string[]): readonly string[] {
+  if (Array.isArray(tags) && tags.length === 0) return NO_TAGS;
+  return checkTags(tags).map((tag) => userTag(tag));
 }
 
 export function checkTagCount(count: number): void {

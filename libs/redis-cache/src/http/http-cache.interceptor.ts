@@ -3,7 +3,8 @@ import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/com
 import { ExternalContextCreator, HttpAdapterHost } from '@nestjs/core';
 import { LRUCache } from 'lru-cache';
 import { lastValueFrom, of, type Observable } from 'rxjs';
-import type { CacheService, Lookup } from '../cache/cache.service.js';
+import type { Lookup } from '../cache/answers.js';
+import type { CacheService } from '../cache/cache.service.js';
 import { defineCache } from '../cache/definition.js';
 import type { CacheEngine } from '../cache/engine.js';
 import type { Key, KeyPart } from '../cache/key.js';

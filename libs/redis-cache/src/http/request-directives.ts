@@ -1,5 +1,5 @@
 import { parse } from '@tusbar/cache-control';
-import type { Lookup } from '../cache/cache.service.js';
+import type { Lookup } from '../cache/answers.js';
 import type { HttpRequest } from './http-message.js';
 import type { StoredResponse } from './stored-response.js';
 

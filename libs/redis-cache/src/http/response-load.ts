@@ -1,5 +1,6 @@
 import { type CallHandler, HttpException } from '@nestjs/common';
-import type { CacheService, Resolved } from '../cache/cache.service.js';
+import type { Resolved } from '../cache/answers.js';
+import type { CacheService } from '../cache/cache.service.js';
 import type { CallOptions, LoadContext, StaleValue } from '../cache/entry-options.js';
 import { randomId } from '../cache/envelope.js';
 import { InvalidArgumentError, InvalidOptionsError, RedisCacheError } from '../errors.js';

@@ -1,0 +1,219 @@
+import type { MissReason } from '../events.js';
+import type { CacheCore } from './backend.js';
+import type { CallOptions, Loader } from './entry-options.js';
+import type { Key } from './key.js';
+import { runUncached } from './loader-run.js';
+import type { Entry } from './memory-tier.js';
+import { NO_TAGS, type Policy, resolvePolicy, storedTags } from './policy.js';
+import type { Arrival, ReadRoad } from './read-road.js';
+
+/** What `lookup` finds: a value with its age, or why there is none. */
+export type Lookup<T> =
+  | {
+      readonly isHit: true;
+      readonly value: T;
+      readonly source: 'l1' | 'l2';
+      /** Past its ttl, within its grace. */
+      readonly isStale: boolean;
+      readonly ageMs: number;
+      /** Fresh time left; 0 when stale. */
+      readonly remainingMs: number;
+    }
+  | { readonly isHit: false; readonly reason: MissReason };
+
+/** What `resolve` answers: the value and where it came from. */
+export interface Resolved<T> {
+  readonly value: T;
+  readonly source: 'l1' | 'l2' | 'loader';
+  readonly isStale: boolean;
+  /** Whether the value is in the cache now. */
+  readonly isStored: boolean;
+  /** Whether the answer is that of a load another caller had begun. */
+  readonly isShared: boolean;
+  readonly ageMs: number;
+  /** Fresh time left; 0 when stale or not stored. */
+  readonly remainingMs: number;
+  /** How long the load took, however long ago. */
+  readonly loadMs: number;
+}
+
+/** What comes of a read, or of a loader where there is no cache. */
+type Arrived<T> = Arrival | { readonly uncached: T };
+
+const UNCACHED = {
+  source: 'loader',
+  isStale: false,
+  isStored: false,
+  isShared: false,
+  ageMs: 0,
+  remainingMs: 0,
+  loadMs: 0,
+} as const;
+
+/** What callers of one cache are answered: the road by their options, and every answer counted. */
+export class Answers {
+  constructor(
+    private readonly core: CacheCore,
+    private readonly policy: Policy,
+    private readonly isEnabled: boolean,
+    private readonly road: ReadRoad,
+  ) {}
+
+  /**
+   * What memory answers to a key as its caller wrote it, if that needs no encoding: the shortest way to a value. A key
+   * that is encoded, or stands in a context, is never found by what was written.
+   */
+  hotAsWritten(key: Key, options: CallOptions<never> | undefined): Entry | undefined {
+    if (typeof key !== 'string' || !this.#remembers(options)) return undefined;
+    const entry = this.road.hot(key);
+    if (entry?.hasPlainKey !== true) return undefined;
+    this.#countHit(key, 'l1', false);
+    return entry;
+  }
+
+  hot(storedKey: string, options: CallOptions<never> | undefined): Entry | undefined {
+    const entry = this.#remembers(options) ? this.road.hot(storedKey) : undefined;
+    if (entry !== undefined) this.#countHit(storedKey, 'l1', false);
+    return entry;
+  }
+
+  #remembers(options: CallOptions<never> | undefined): boolean {
+    return this.isEnabled && this.policy.usesMemory && readsAsUsual(options);
+  }
+
+  async lookup<T>(storedKey: string, options: CallOptions<T> | undefined): Promise<Lookup<T>> {
+    if (!this.isEnabled) return { isHit: false, reason: 'disabled' };
+    const hot = this.hot(storedKey, options);
+    if (hot !== undefined) return this.lookedUp(hot, 'l1', false, false);
+    const policy = this.#resolve(options);
+    if (options?.bypass === true) return { isHit: false, reason: 'bypassed' };
+    const { clock } = this.core.backend;
+    const startedAtMs = clock.nowMs();
+    const found = await this.road.find(storedKey, policy, options?.consistency === 'strong');
+    const isHitL1 = typeof found !== 'string' && found.source === 'l1';
+    this.core.stats.recordAnswer(clock.nowMs() - startedAtMs, isHitL1);
+    if (typeof found !== 'string') {
+      this.#countHit(storedKey, found.source, found.isStale);
+      return this.lookedUp(found.entry, found.source, found.isStale, options?.values === 'copy');
+    }
+    this.#missed(storedKey, found);
+    return { isHit: false, reason: found };
+  }
+
+  load<T>(storedKey: string, loader: Loader<T>, options?: CallOptions<T>, onWait?: () => void): Promise<T> {
+    const asCopy = options?.values === 'copy';
+    const valueOf = (arrival: Arrived<T>): T =>
+      'uncached' in arrival ? arrival.uncached : (arrival.entry.value.take(asCopy) as T);
+    return this.arrive(storedKey, loader, options, valueOf, onWait);
+  }
+
+  /**
+   * What `depart` makes of what arrives. Throws at once what is wrong with the options; everything else is a rejection.
+   */
+  arrive<T, Departure>(
+    storedKey: string,
+    loader: Loader<T>,
+    options: CallOptions<T> | undefined,
+    depart: (arrival: Arrived<T>) => Departure,
+    onWait?: () => void,
+  ): Promise<Departure> {
+    const policy = this.#resolve(options);
+    if (!this.isEnabled || options?.bypass === true) {
+      this.core.stats.bypassed += 1;
+      return runUncached(storedKey, loader).then((uncached) => depart({ uncached }));
+    }
+    const tags = typeof policy.tags === 'function' ? NO_TAGS : storedTags(policy.tags);
+    const isStrong = options?.consistency === 'strong';
+    const startedAtMs = this.core.backend.clock.nowMs();
+    const request = { key: storedKey, policy, loader: loader as Loader<unknown>, tags, isStrong, startedAtMs, onWait };
+    return this.road.enter(
+      request,
+      (arrival) => depart(this.#arrived(storedKey, arrival, startedAtMs)),
+      () => {
+        // Nothing was found, whatever became of the load.
+        this.#missed(storedKey, 'absent');
+      },
+    );
+  }
+
+  #arrived(storedKey: string, arrival: Arrival, startedAtMs: number): Arrival {
+    const { source, staleness, isShared, entry } = arrival;
+    const { stats, backend } = this.core;
+    const loadMs = source === 'loader' ? entry.loadMs : 0;
+    stats.recordAnswer(Math.max(0, backend.clock.nowMs() - startedAtMs - loadMs), source === 'l1');
+    if (isShared) stats.coalesced += 1;
+    if (staleness !== undefined) {
+      backend.events.emit('stale', { cache: this.core.name, key: storedKey, reason: staleness });
+    }
+    if (source === 'loader') this.#missed(storedKey, 'absent');
+    else this.#countHit(storedKey, source, staleness !== undefined);
+    return arrival;
+  }
+
+  #resolve(options: CallOptions<never> | undefined): Policy {
+    return resolvePolicy(this.policy, options, this.core.backend.maxTtlMs, 'Cache options', true);
+  }
+
+  lookedUp<T>(
+    entry: Entry,
+    source: 'l1' | 'l2',
+    isStale: boolean,
+    asCopy: boolean,
+  ): Extract<Lookup<T>, { isHit: true }> {
+    const nowMs = this.core.backend.clock.nowMs();
+    return {
+      isHit: true,
+      value: entry.value.take(asCopy) as T,
+      source,
+      isStale,
+      ageMs: Math.max(0, nowMs - entry.createdAtMs),
+      remainingMs: isStale ? 0 : Math.max(0, entry.freshUntilMs - nowMs),
+    };
+  }
+
+  #countHit(key: string, tier: 'l1' | 'l2', isStale: boolean): void {
+    const { stats, backend, name } = this.core;
+    if (tier === 'l1') stats.hitsL1 += 1;
+    else stats.hitsL2 += 1;
+    if (isStale) stats.staleHits += 1;
+    if (backend.events.listensTo('hit')) backend.events.emit('hit', { cache: name, key, tier, stale: isStale });
+  }
+
+  #missed(key: string, reason: MissReason): void {
+    const { stats, backend, name } = this.core;
+    stats.misses += 1;
+    if (backend.events.listensTo('miss')) backend.events.emit('miss', { cache: name, key, reason });
+  }
+
+  /** Like `load`, and says where the value came from. */
+  resolve<T>(storedKey: string, loader: Loader<T>, options: CallOptions<T> | undefined): Promise<Resolved<T>> {
+    return this.arrive(storedKey, loader, options, (arrival) => {
+      if ('uncached' in arrival) return { ...UNCACHED, value: arrival.uncached };
+      const { entry, source, staleness, isStored, isShared } = arrival;
+      const nowMs = this.core.backend.clock.nowMs();
+      return {
+        value: entry.value.take(options?.values === 'copy') as T,
+        source,
+        isStale: staleness !== undefined,
+        isStored,
+        isShared,
+        ageMs: Math.max(0, nowMs - entry.createdAtMs),
+        remainingMs: isStored ? Math.max(0, entry.freshUntilMs - nowMs) : 0,
+        loadMs: entry.loadMs,
+      };
+    });
+  }
+}
+
+/** Whether a call may be answered from memory before its options are looked at closely. */
+function readsAsUsual(options: CallOptions<never> | undefined): boolean {
+  if (options === undefined) return true;
+  return (
+    typeof options === 'object' &&
+    (options as unknown) !== null &&
+    options.bypass === undefined &&
+    options.consistency === undefined &&
+    options.l1 === undefined &&
+    options.values === undefined
+  );
+}
