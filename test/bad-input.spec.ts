@@ -201,7 +201,7 @@ describe('a wrong argument of a method of CacheService', () => {
     Object.entries(Object.getOwnPropertyDescriptors(prototype))
       .filter(
         ([name, { value }]) =>
-          typeof value === 'function' && !['constructor', 'storedKey', 'storedPattern'].includes(name),
+          typeof value === 'function' && !['constructor', 'storedKey', 'storedPattern', 'peek'].includes(name),
       )
       .map(([name]) => name);
 
@@ -236,6 +236,11 @@ describe('a wrong argument of a method of CacheService', () => {
       expect(watched.commands()).toEqual([]);
     },
   );
+
+  it('peek: is thrown, for it has no promise to reject', async () => {
+    const { defaultCache: cache } = await startEngine({ connection: false });
+    expect(await slips(BAD_KEYS, (value) => errorOf(() => cache.peek(value as never)))).toEqual([]);
+  });
 
   it('is refused when memory has the answer, too', async () => {
     const { defaultCache: cache } = await startEngine({ connection: false });
