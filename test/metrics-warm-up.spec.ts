@@ -19,7 +19,7 @@ import { eventually } from './support/eventually.js';
 import { testRedisUrl, uniqueNamespace } from './support/servers.js';
 
 const users = defineCache({ name: 'users', key: (id: number) => ['user', id], ttl: '1h' });
-const IDS = Array.from({ length: 40 }, (_, id) => [id] as const);
+const IDS = Array.from({ length: 40 }, (_, id) => id);
 const ends: (() => unknown)[] = [];
 
 afterEach(async () => {
@@ -42,7 +42,7 @@ async function start(options: WarmerOptions = {}, more: RedisCacheModuleOptions 
   const warmUps = module.get(WarmUpService);
   const state = { loads: 0, running: 0, most: 0, isHeld: false };
   warmUps.use(warmer, {
-    entries: () => [...entries()].map(([id]): [number] => [id]),
+    entries,
     load: async (id) => {
       state.loads += 1;
       state.most = Math.max(state.most, (state.running += 1));
@@ -109,8 +109,8 @@ describe('a warm-up', () => {
     warmUps.use(bad, {
       entries: async function* () {
         await Promise.resolve();
-        yield [100];
-        yield [101];
+        yield 100;
+        yield 101;
       },
       load: (id) => (id === 100 ? Promise.reject(new Error('no')) : 'value'),
     });
@@ -124,7 +124,7 @@ describe('a warm-up', () => {
   it.each([
     [true, 'in the background'],
     ['wait', 'before it is ready'],
-  ] as const)('at start with %s runs %s', async (atStart) => {
+  ] as const)('at start with %s runs %s', async (atStart, _when) => {
     const { module, state, engine } = await start({ atStart });
     state.isHeld = true;
     let isReady = false;
@@ -166,6 +166,21 @@ describe('a warm-up', () => {
     state.isHeld = false;
     expect(['cancelled', 'unavailable']).toContain((await result).outcome);
     expect(state.loads).toBe(1);
+  });
+
+  it('takes the arguments of an entry as a list where there are several', async () => {
+    const { warmUps, module, engine } = await start();
+    const pages = defineCache({ name: 'pages', key: (team: string, page: number) => [team, page] });
+    warmUps.use(defineWarmer(pages), {
+      entries: (): [string, number][] => [
+        ['a', 1],
+        ['b', 2],
+      ],
+      load: (team, page) => `${team}${page}`,
+    });
+    await module.init();
+    expect(await warmUps.run('pages').result).toMatchObject({ outcome: 'done', loaded: 2 });
+    expect(await engine.cache(pages).for('b', 2).get()).toBe('b2');
   });
 
   it('needs a name of its own, and options that are right', async () => {

@@ -71,7 +71,7 @@ export { SessionService } from './session/session.service.js';
 export type { CreateSessionOptions, RotateSessionOptions, SaveResult, SessionChange } from './session/session-calls.js';
 
 export { MetricsService } from './ops/metrics.service.js';
-export { type Warmer, defineWarmer, type WarmerOptions, type WarmerSource } from './ops/warmer.js';
+export { type Warmer, defineWarmer, type WarmerEntry, type WarmerOptions, type WarmerSource } from './ops/warmer.js';
 export type { WarmProgress } from './ops/warm-run.js';
 export { type WarmUpResult, type WarmUpRun, WarmUpService } from './ops/warm-up.service.js';
 export { type Alert, type AlertsOptions, AlertsService } from './ops/alerts.service.js';

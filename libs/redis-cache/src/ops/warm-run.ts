@@ -1,5 +1,5 @@
 import type { DefinedCache } from '../cache/definition.js';
-import type { Warmer, WarmerSource } from './warmer.js';
+import type { Warmer, WarmerEntry, WarmerSource } from './warmer.js';
 
 /** How far a run has come, in entries. */
 export interface WarmProgress {
@@ -33,7 +33,7 @@ export async function warmEntries<Args extends readonly unknown[], T>(
     while (!signal.aborted) {
       const next = await entries.next();
       if (next.done === true) return;
-      progress[await warm(next.value)] += 1;
+      progress[await warm(argumentsOf(next.value))] += 1;
       onProgress(progress);
     }
   };
@@ -45,6 +45,10 @@ export async function warmEntries<Args extends readonly unknown[], T>(
   return progress;
 }
 
-function iteratorOf<Args>(entries: Iterable<Args> | AsyncIterable<Args>): AsyncIterator<Args> | Iterator<Args> {
+function argumentsOf<Args extends readonly unknown[]>(entry: WarmerEntry<Args>): Args {
+  return (Array.isArray(entry) ? entry : [entry]) as unknown as Args;
+}
+
+function iteratorOf<T>(entries: Iterable<T> | AsyncIterable<T>): AsyncIterator<T> | Iterator<T> {
   return Symbol.asyncIterator in entries ? entries[Symbol.asyncIterator]() : entries[Symbol.iterator]();
 }

@@ -28,10 +28,14 @@ export interface Warmer<Args extends readonly unknown[], T> {
   readonly everyMs: number;
 }
 
+/** The arguments of an entry; where there is only one, and it is no list, that alone will do. */
+export type WarmerEntry<Args extends readonly unknown[]> =
+  Args | (Args extends readonly [infer Only] ? (Only extends readonly unknown[] ? never : Only) : never);
+
 /** What a warmer needs of the application. */
 export interface WarmerSource<Args extends readonly unknown[], T> {
-  /** The arguments of each entry, the most wanted first. Asked for only when a run begins, and read as far as it gets. */
-  entries: () => Iterable<Args> | AsyncIterable<Args> | Promise<Iterable<Args>>;
+  /** The entries, the most wanted first. Asked for only when a run begins, and read as far as it gets. */
+  entries: () => Iterable<WarmerEntry<Args>> | AsyncIterable<WarmerEntry<Args>> | Promise<Iterable<WarmerEntry<Args>>>;
   load: (...args: Args) => T | Promise<T>;
 }
 
