@@ -1,8 +1,6 @@
 // @ts-check
 import { Redis } from 'ioredis';
 
-const END = 'the end of what is counted';
-
 /** What is read of a server beside its load. @param {string} url */
 export function watchServer(url) {
   const { hostname, port } = new URL(url);
@@ -34,25 +32,6 @@ export function watchServer(url) {
     usedMemory: async () => Number((await info('memory')).get('used_memory')),
     connections: async () => Number((await info('clients')).get('connected_clients')),
     sentBytes: async () => Number((await info('stats')).get('total_net_output_bytes')),
-    /**
-     * What clients send while something happens: neither what scripts call nor our own.
-     * @param {() => Promise<unknown>} work
-     */
-    sentDuring: async (work) => {
-      const monitor = await client.monitor();
-      let commands = 0;
-      let isOver = () => {};
-      const seen = new Promise((resolve) => (isOver = () => resolve(undefined)));
-      monitor.on('monitor', (_time, [, argument], source) => {
-        if (argument === END) isOver();
-        else if (source !== 'lua') commands += 1;
-      });
-      await work();
-      await client.echo(END);
-      await seen;
-      monitor.disconnect();
-      return commands;
-    },
     /** A round trip. */
     pingMs: async () => {
       const startedAtMs = performance.now();

@@ -1,5 +1,6 @@
 // @ts-check
 import { setTimeout as sleep } from 'node:timers/promises';
+import { sentDuring } from '../monitor.mjs';
 import { watchServer } from '../server.mjs';
 import { OURS } from '../systems.mjs';
 import { BYTES, valueOf } from '../values.mjs';
@@ -39,7 +40,7 @@ export const STAMPEDE = {
       /** @type {number[]} */
       let loads = [];
       await server.resetCounts();
-      const commands = await server.sentDuring(async () => {
+      const commands = await sentDuring(url, async () => {
         loads = await Promise.all(peers.map((ask) => ask({ key: 'wanted', callers: CALLERS / processes })));
       });
       const name = processes === 1 ? '1 process' : `${processes} processes`;
