@@ -9,6 +9,7 @@ import { BYTES, each, missing, valueOf } from '../values.mjs';
 /** @typedef {import('../../../libs/redis-cache/dist/cache/cache.service.js').CacheService} CacheService */
 
 const CONCURRENCY = 64;
+const DISTINCT = 2 * CONCURRENCY;
 const PASSES = 3;
 
 /** @type {readonly import('./index.mjs').Measure[]} */
@@ -69,8 +70,9 @@ export const GROWTH = [
   growth('size of a value, hits in Redis', CONCURRENCY, async (url) => {
     const { defaultCache: cache } = await startEngine(url, { l1: false });
     return forSizes(async (value, name) => {
-      await cache.set(name, value);
-      return () => cache.getOrSet(name, missing);
+      // Readers of one key would share a read.
+      await each(DISTINCT, (key) => cache.set(`${name}:${key}`, value));
+      return (operation) => cache.getOrSet(`${name}:${operation % DISTINCT}`, missing);
     });
   }),
   growth('size of a value, loads', CONCURRENCY, async (url) => {
