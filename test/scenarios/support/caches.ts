@@ -21,19 +21,36 @@ export async function minutesLeft<Args extends readonly unknown[]>(
   return ms === undefined ? undefined : Math.round(ms / 60_000);
 }
 
-/** Share of the requests made while `work` runs that were answered from the cache: of all caches, or of one. */
+/** Share of the requests made while `work` runs that were answered from the cache, all caches of the instances together. */
 export async function hitRatioDuring(
   work: () => Promise<unknown>,
   instances: readonly INestApplication[],
-  name?: string,
 ): Promise<number> {
-  const before = countsOf(instances, name);
+  const before = countsOf(instances);
   await work();
-  const after = countsOf(instances, name);
-  return (after.hits - before.hits) / (after.requests - before.requests);
+  return ratioBetween(before, countsOf(instances));
 }
 
-function countsOf(instances: readonly INestApplication[], name?: string): { hits: number; requests: number } {
+/** The same of some caches, by their names. */
+export async function hitRatiosDuring(
+  work: () => Promise<unknown>,
+  app: INestApplication,
+  names: readonly string[],
+): Promise<(number | undefined)[]> {
+  const before = names.map((name) => countsOf([app], name));
+  await work();
+  return names.map((name, index) => ratioBetween(before[index]!, countsOf([app], name)));
+}
+
+interface Counts {
+  hits: number;
+  requests: number;
+}
+
+const ratioBetween = (before: Counts, after: Counts): number =>
+  (after.hits - before.hits) / (after.requests - before.requests);
+
+function countsOf(instances: readonly INestApplication[], name?: string): Counts {
   const counts = { hits: 0, requests: 0 };
   for (const cache of instances.flatMap((app) => app.get(MetricsService).snapshot().caches)) {
     if (name !== undefined && cache.name !== name) continue;
