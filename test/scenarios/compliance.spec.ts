@@ -8,6 +8,7 @@ import {
   SessionService,
 } from 'nestjs-rcache';
 import { type RedisServer, startRedis } from '../../scripts/servers.mjs';
+import { startFaultProxy } from '../lab/fault-proxy.mjs';
 import { Browser } from '../support/browser.js';
 import { eventually } from '../support/eventually.js';
 import { BeforeModule, SessionTable } from './compliance/before.js';
@@ -132,6 +133,23 @@ describe('the compliance platform', () => {
       await first.get(PermissionsService).revoke(1, 'compliance:read');
       expect((await browser.get('/products/1/compliance')).status).toBe(403);
       await first.get(PermissionsService).grant(1, 'compliance:read');
+    }
+  });
+
+  it('denies what was revoked at once even where no message tells of it', async () => {
+    const namespace = uniqueNamespace();
+    const proxy = await startFaultProxy({ targetPort: Number(new URL(testRedisUrl()).port) });
+    try {
+      const first = await start({ namespace });
+      const second = await start({ namespace, connection: { url: proxy.url } });
+      const permissions = second.get(PermissionsService);
+      for (let round = 0; round < 3; round++) expect(await permissions.of(3)).toEqual(['compliance:read']);
+      proxy.apply({ type: 'black-hole' }, ['link']);
+      await first.get(PermissionsService).revoke(3, 'compliance:read');
+      expect(await permissions.of(3)).toEqual([]);
+      await first.get(PermissionsService).grant(3, 'compliance:read');
+    } finally {
+      await proxy.stop();
     }
   });
 
