@@ -1,11 +1,18 @@
 import { sql } from 'drizzle-orm';
-import { MetricsService } from 'nestjs-rcache';
 import { selectRows, type Database } from '../apps/reference/src/database/database.js';
 import { HTTP_ADAPTERS } from '../apps/reference/src/environment.js';
 import { startRedis } from '../scripts/servers.mjs';
 import type { BrowserResponse } from './support/browser.js';
 import { eventually } from './support/eventually.js';
-import { type Client, openReferenceDatabase, peopleOf, type Person, start } from './support/reference-app.js';
+import {
+  type Client,
+  openReferenceDatabase,
+  peopleOf,
+  type Person,
+  start,
+  statementsOf,
+  warm,
+} from './support/reference-app.js';
 import { testRedisUrl } from './support/servers.js';
 import { startFaultProxy } from './lab/fault-proxy.mjs';
 
@@ -18,29 +25,6 @@ beforeAll(async () => {
   const people = await peopleOf(db, 1);
   [admin, member] = [people[0]!, people[4]!];
 }, 60_000);
-
-/** SQL statements of all applications while `work` runs. */
-async function statementsOf(client: Client, work: () => Promise<unknown>): Promise<number> {
-  const read = async () =>
-    Number(/^complydesk_sql_statements_total (\d+)$/m.exec((await client.get('/metrics')).body)?.[1]);
-  const before = await read();
-  await work();
-  return (await read()) - before;
-}
-
-/** Waits until the rules are read ahead, which takes statements of its own. */
-async function warm({ app }: Client): Promise<void> {
-  const [{ organisations } = { organisations: 0 }] = await selectRows<{ organisations: number }>(
-    db,
-    sql`select count(*)::int as organisations from organisations`,
-  );
-  const rules = () =>
-    app
-      .get(MetricsService)
-      .snapshot()
-      .caches.find(({ name }) => name === 'rules');
-  await eventually(() => (rules()?.loads ?? 0) >= organisations);
-}
 
 const administrator = async () => {
   const [role] = await selectRows<{ id: number }>(

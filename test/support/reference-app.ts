@@ -1,6 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { sql } from 'drizzle-orm';
 import { Redis } from 'ioredis';
+import { MetricsService } from 'nestjs-rcache';
 import { createApp } from '../../apps/reference/src/app.js';
 import { openDatabase, selectRows, type Database } from '../../apps/reference/src/database/database.js';
 import { migrateDatabase } from '../../apps/reference/src/database/migrate.js';
@@ -83,6 +84,25 @@ export class Client extends Browser {
     expect((await browser.post('/auth/login', { email, password }, headers)).status).toBe(200);
     return browser;
   }
+}
+
+/** SQL statements of all applications while `work` runs. */
+export async function statementsOf(client: Client, work: () => Promise<unknown>): Promise<number> {
+  const read = async () =>
+    Number(/^complydesk_sql_statements_total (\d+)$/m.exec((await client.get('/metrics')).body)?.[1]);
+  const before = await read();
+  await work();
+  return (await read()) - before;
+}
+
+/** Waits until the rules are read ahead, which takes statements of its own. */
+export async function warm({ app }: Client): Promise<void> {
+  const rules = () =>
+    app
+      .get(MetricsService)
+      .snapshot()
+      .caches.find(({ name }) => name === 'rules');
+  await eventually(() => (rules()?.requests ?? 0) >= TEST_SIZE.organisations);
 }
 
 afterEach(async () => {

@@ -1,5 +1,5 @@
-import { defineCache, endOfDay } from 'nestjs-rcache';
-import type { Member } from './auth/member.js';
+import { defineCache, endOfDay, type HttpCacheOptions } from 'nestjs-rcache';
+import type { Member, MemberRequest } from './auth/member.js';
 import type { Product } from './compliance/products.repository.js';
 import type { Baseline } from './database/schema.js';
 
@@ -9,6 +9,7 @@ import type { Baseline } from './database/schema.js';
 /** What many entries are made of, named once for the readers that tag with it and the writers that evict it. */
 export const tagOf = {
   activity: (orgId: number) => `activity:${orgId}`,
+  evidence: (productId: number) => `evidence:${productId}`,
   grants: (userId: number) => `grants:${userId}`,
   roles: (orgId: number) => `roles:${orgId}`,
   rules: (orgId: number) => `rules:${orgId}`,
@@ -67,7 +68,30 @@ export const ruleCache = defineCache({
   ttl: '1h',
 });
 
-// What the next three answer is about today. With the end of the day in the key, an answer of yesterday is never found
+// Responses that are kept whole. All whom the guards let pass get the same one, within their organisation.
+
+/**
+ * 5 min: the rules above answer a miss, and may be an hour old themselves. With the tag of those rules, because else a
+ * response could be made of a copy that has yet to hear of a decision, and outlive it.
+ */
+export const ruleResponses: HttpCacheOptions<MemberRequest> = {
+  scope: ({ user }) => user?.orgId,
+  tags: ({ user }) => (user ? [tagOf.rules(user.orgId)] : []),
+  ttl: '5m',
+};
+
+/**
+ * 15 min: a dashboard, which should soon show evidence that was imported straight into the tables. Each day has its own,
+ * like the next two.
+ */
+export const complianceResponses: HttpCacheOptions<MemberRequest> = {
+  scope: ({ user }) => user && [user.orgId, dayEndsAtMs('UTC')],
+  tags: ({ user, params }) => (user ? [tagOf.rules(user.orgId), tagOf.evidence(Number(params.id))] : []),
+  query: [],
+  ttl: '15m',
+};
+
+// What the next two answer is about today. With the end of the day in the key, an answer of yesterday is never found
 // today, whatever happens around midnight.
 
 /** 2 h: evidence and rules evict it; it is the costly one to make, and the one read over and over while one works. */
@@ -76,14 +100,6 @@ export const validationCache = defineCache({
   key: ({ id }: Product) => [id, dayEndsAtMs('UTC')],
   tags: ({ orgId }) => [tagOf.rules(orgId)],
   ttl: '2h',
-});
-
-/** 15 min: a dashboard, which should soon show evidence that was imported straight into the tables. */
-export const complianceCache = defineCache({
-  name: 'compliance',
-  key: ({ id }: Product) => [id, dayEndsAtMs('UTC')],
-  tags: ({ orgId }) => [tagOf.rules(orgId)],
-  ttl: '15m',
 });
 
 /** Until the end of the organisation's day: every write evicts it, and tomorrow it is about another day. */

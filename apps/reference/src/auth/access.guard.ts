@@ -2,9 +2,9 @@ import { ForbiddenException, Injectable, type CanActivate, type ExecutionContext
 import { Reflector } from '@nestjs/core';
 import { AuthzService } from '../authz/authz.service.js';
 import { REQUIREMENT, type Requirement, type RouteParams } from './access.decorators.js';
-import { memberOf, type Member } from './member.js';
+import { memberOf, type Member, type MemberRequest } from './member.js';
 
-/** Asks for the permission a route requires, after `SessionGuard` has asked who sent the request. */
+/** Asks for the permission a route requires, after `SessionGuard` has asked who sent the request, and notes who it was. */
 @Injectable()
 export class AccessGuard implements CanActivate {
   constructor(
@@ -16,8 +16,9 @@ export class AccessGuard implements CanActivate {
     const targets = [context.getHandler(), context.getClass()];
     const requirement = this.reflector.getAllAndOverride<Requirement | undefined>(REQUIREMENT, targets);
     if (requirement) {
-      const { params } = context.switchToHttp().getRequest<{ params: RouteParams }>();
-      await this.check(await memberOf(context), requirement, params);
+      const request = context.switchToHttp().getRequest<MemberRequest>();
+      request.user = await memberOf(context);
+      await this.check(request.user, requirement, request.params);
     }
     return true;
   }

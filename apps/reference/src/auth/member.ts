@@ -1,10 +1,17 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import { requestSession } from 'nestjs-rcache';
+import { requestSession, type HttpRequest } from 'nestjs-rcache';
+import type { RouteParams } from './access.decorators.js';
 
 /** A user, and the organisation the user belongs to. */
 export interface Member {
   userId: number;
   orgId: number;
+}
+
+/** A request as `AccessGuard` lets it pass on a route that requires a permission. */
+export interface MemberRequest extends HttpRequest {
+  readonly params: RouteParams;
+  user?: Member;
 }
 
 /** What a session holds beside its user, who never changes the organisation. */

@@ -1,8 +1,10 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Put } from '@nestjs/common';
 import { ApiCookieAuth, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import { HttpCache, HttpInvalidate } from 'nestjs-rcache';
 import { Requires } from '../auth/access.decorators.js';
 import { CurrentMember, type Member } from '../auth/member.js';
 import { familyPermission } from '../authz/permissions.js';
+import { complianceResponses, tagOf } from '../caches.js';
 import { ControlParam, IdParam } from '../params.js';
 import { RulesService } from '../rules/rules.service.js';
 import { ComplianceSummary, EvidenceDocument, StoredEvidence, ValidationResult } from './compliance.dto.js';
@@ -19,6 +21,7 @@ export class ComplianceController {
 
   @Get('compliance')
   @Requires('compliance:read', { product: 'id' })
+  @HttpCache(complianceResponses)
   @ApiOkResponse({ type: ComplianceSummary })
   async summary(@Param() { id }: IdParam, @CurrentMember() { orgId }: Member): Promise<ComplianceSummary> {
     return this.compliance.summary(await this.compliance.productIn(orgId, id));
@@ -34,6 +37,7 @@ export class ComplianceController {
 
   @Put('evidence/:controlId')
   @Requires(({ controlId = '' }) => familyPermission(controlId.slice(0, 2), 'evidence:write'), { product: 'id' })
+  @HttpInvalidate({ tags: (_request, { productId }: StoredEvidence) => [tagOf.evidence(productId)] })
   @ApiOkResponse({
     type: StoredEvidence,
     description: 'Needs evidence:write of the family, such as ac.evidence:write.',

@@ -1,6 +1,6 @@
 import { Injectable, NotFoundException } from '@nestjs/common';
 import { Cacheable } from 'nestjs-rcache';
-import { complianceCache, validationCache } from '../caches.js';
+import { validationCache } from '../caches.js';
 import { invalidInput } from '../validation.pipe.js';
 import type {
   ComplianceSummary,
@@ -30,7 +30,6 @@ export class ComplianceService {
     return product;
   }
 
-  @Cacheable(complianceCache)
   async summary(product: Product): Promise<ComplianceSummary> {
     const rows = await this.repository.trend(product);
     const on = (day: string) => rows.filter((row) => row.day === day);

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CacheEvict } from 'nestjs-rcache';
-import { complianceCache, tagOf, validationCache } from '../caches.js';
+import { tagOf, validationCache } from '../caches.js';
 import { DATABASE, type Database } from '../database/database.js';
 import { activity, evidence } from '../database/schema.js';
 import type { EvidenceDocument } from './compliance.dto.js';
@@ -12,11 +12,10 @@ export class EvidenceRepository {
 
   /** Adds the document, or replaces the one of the same kind and day of issue. */
   @CacheEvict({
-    cache: complianceCache,
+    cache: validationCache,
     args: (product: Product) => [product],
     tags: ({ orgId }: Product) => [tagOf.activity(orgId)],
   })
-  @CacheEvict({ cache: validationCache, args: (product: Product) => [product] })
   async save(product: Product, controlId: string, document: EvidenceDocument, actorId: number): Promise<void> {
     const { kind, issuedOn, expiresOn, status, title } = document;
     await this.db.transaction(async (tx) => {

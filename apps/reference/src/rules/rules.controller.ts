@@ -1,7 +1,9 @@
 import { Body, Controller, Get, Param, Put, Query } from '@nestjs/common';
 import { ApiCookieAuth, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import { HttpCache } from 'nestjs-rcache';
 import { Requires } from '../auth/access.decorators.js';
 import { CurrentMember, type Member } from '../auth/member.js';
+import { ruleResponses } from '../caches.js';
 import { ControlParam, IdParam } from '../params.js';
 import { OrganisationsService } from './organisations.service.js';
 import { Rule, RuleOverride, RuleQuery, RuleWithStatement } from './rule.js';
@@ -20,6 +22,7 @@ export class RulesController {
 
   @Get()
   @Requires('rules:read')
+  @HttpCache(ruleResponses)
   @ApiOkResponse({ type: [Rule] })
   async list(
     @Param() { id }: IdParam,
@@ -32,6 +35,7 @@ export class RulesController {
 
   @Get(':controlId')
   @Requires('rules:read')
+  @HttpCache({ ...ruleResponses, query: [] })
   @ApiOkResponse({ type: RuleWithStatement })
   async find(@Param() { id, controlId }: ControlParam, @CurrentMember() { orgId }: Member): Promise<RuleWithStatement> {
     await this.organisations.findOwn(orgId, id);
