@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { CacheService, Resolved } from '../libs/redis-cache/src/cache/cache.service.js';
+import type { Resolved } from '../libs/redis-cache/src/cache/answers.js';
+import type { CacheService } from '../libs/redis-cache/src/cache/cache.service.js';
 import type { CacheEngine } from '../libs/redis-cache/src/cache/engine.js';
 import type { Codec } from '../libs/redis-cache/src/cache/value.js';
 import { foreignClient, startEngine, startFleet, trusted } from './support/engines.js';

@@ -81,23 +81,29 @@ export class Answers {
     return this.isEnabled && this.policy.usesMemory && readsAsUsual(options);
   }
 
-  async lookup<T>(storedKey: string, options: CallOptions<T> | undefined): Promise<Lookup<T>> {
-    if (!this.isEnabled) return { isHit: false, reason: 'disabled' };
+  /** What `depart` makes of what is there, without a load. Throws at once what is wrong with the options. */
+  lookup<T, Departure>(
+    storedKey: string,
+    options: CallOptions<T> | undefined,
+    depart: (found: Lookup<T>) => Departure,
+  ): Promise<Departure> {
+    if (!this.isEnabled) return Promise.resolve(depart({ isHit: false, reason: 'disabled' }));
     const hot = this.hot(storedKey, options);
-    if (hot !== undefined) return this.lookedUp(hot, 'l1', false, false);
+    if (hot !== undefined) return Promise.resolve(depart(this.lookedUp(hot, 'l1', false, false)));
     const policy = this.#resolve(options);
-    if (options?.bypass === true) return { isHit: false, reason: 'bypassed' };
-    const { clock } = this.core.backend;
-    const startedAtMs = clock.nowMs();
-    const found = await this.road.find(storedKey, policy, options?.consistency === 'strong');
-    const isHitL1 = typeof found !== 'string' && found.source === 'l1';
-    this.core.stats.recordAnswer(clock.nowMs() - startedAtMs, isHitL1);
-    if (typeof found !== 'string') {
+    if (options?.bypass === true) return Promise.resolve(depart({ isHit: false, reason: 'bypassed' }));
+    const { stats, backend } = this.core;
+    const startedAtMs = backend.clock.nowMs();
+    return this.road.find(storedKey, policy, options?.consistency === 'strong', (found) => {
+      const isEntry = typeof found !== 'string';
+      stats.recordAnswer(backend.clock.nowMs() - startedAtMs, isEntry && found.source === 'l1');
+      if (!isEntry) {
+        this.#missed(storedKey, found);
+        return depart({ isHit: false, reason: found });
+      }
       this.#countHit(storedKey, found.source, found.isStale);
-      return this.lookedUp(found.entry, found.source, found.isStale, options?.values === 'copy');
-    }
-    this.#missed(storedKey, found);
-    return { isHit: false, reason: found };
+      return depart(this.lookedUp(found.entry, found.source, found.isStale, options?.values === 'copy'));
+    });
   }
 
   load<T>(storedKey: string, loader: Loader<T>, options?: CallOptions<T>, onWait?: () => void): Promise<T> {

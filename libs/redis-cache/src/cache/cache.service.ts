@@ -73,7 +73,7 @@ export class CacheService {
 
   /** The value with its age, stale ones too, or why there is none. */
   async lookup<T = unknown>(key: Key, options?: CallOptions<T>): Promise<Lookup<T>> {
-    return this.#answers.lookup<T>(this.storedKey(key), options);
+    return this.#answers.lookup<T, Lookup<T>>(this.storedKey(key), options, (found) => found);
   }
 
   /** What memory answers at once, without a promise: a fresh value, or nothing, whatever Redis may have. */
@@ -309,9 +309,10 @@ export class CacheService {
     return Array.from(checkList(keys, 'keys', 'keys'), (key) => this.storedKey(key));
   }
 
-  async #get<T>(storedKey: string, options: CallOptions<T> | undefined): Promise<T | undefined> {
-    const found = await this.#answers.lookup<T>(storedKey, options);
-    return found.isHit && !found.isStale ? found.value : undefined;
+  #get<T>(storedKey: string, options: CallOptions<T> | undefined): Promise<T | undefined> {
+    return this.#answers.lookup<T, T | undefined>(storedKey, options, (found) =>
+      found.isHit && !found.isStale ? found.value : undefined,
+    );
   }
 
   async #set<T>(storedKey: string, value: T, options: EntryOptions<T> | undefined): Promise<WriteStatus> {

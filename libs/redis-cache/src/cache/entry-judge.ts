@@ -3,6 +3,7 @@ import type { CacheCore } from './backend.js';
 import { CachedValue } from './cached-value.js';
 import { decodeEnvelope, ENTRY_ID_BYTES, ENTRY_ID_OFFSET, type Envelope, type TagId } from './envelope.js';
 import type { Entry } from './memory-tier.js';
+import type { Clock } from '../time.js';
 import type { Policy } from './policy.js';
 import type { Trust } from './trust.js';
 import { CorruptValueError } from './value.js';
@@ -33,7 +34,7 @@ interface Judged {
   readonly ids: KnownIds;
 }
 
-const NO_TRUSTS: readonly Trust[] = [];
+export const NO_TRUSTS: readonly Trust[] = [];
 
 /**
  * Decides whether entries of one cache may be used: readable, within their lifetime, and with ids that are all current.
@@ -135,22 +136,22 @@ export class EntryJudge {
       if (error instanceof CorruptValueError) return undefined;
       throw error;
     }
-    const freshUntilMs = envelope.softExpired ? -Infinity : serverClock.toLocalMs(envelope.freshUntilMs);
+    const freshUntilMs = envelope.softExpired ? PAST_MS : whole(serverClock.toLocalMs(envelope.freshUntilMs));
+    const servableUntilMs = whole(serverClock.toLocalMs(envelope.servableUntilMs));
     return {
       id: envelope.id,
       value,
-      createdAtMs: serverClock.toLocalMs(envelope.createdAtMs),
+      createdAtMs: whole(serverClock.toLocalMs(envelope.createdAtMs)),
       freshUntilMs,
-      servableUntilMs: serverClock.toLocalMs(envelope.servableUntilMs),
+      servableUntilMs,
       hotUntilMs: hotUntil(freshUntilMs, envelope.loadMs, policy, clock.random()),
-      keptUntilMs: policy.memoryTtlMs === Infinity ? Infinity : clock.nowMs() + policy.memoryTtlMs,
+      keptUntilMs: keptUntil(servableUntilMs, policy, clock),
       loadMs: envelope.loadMs,
       ids: recorded,
       trust,
       tagTrusts: this.#tagTrusts(trust, recorded),
       verifiedAtVersion: version,
       isOutage: false,
-      bytes: value.bytes,
       hasPlainKey: false,
     };
   }
@@ -187,7 +188,19 @@ export class EntryJudge {
  * its load time (XFetch, Vattani et al., VLDB 2015): each copy draws once when it is made.
  */
 export function hotUntil(freshUntilMs: number, loadMs: number, policy: Policy, random: number): number {
-  return policy.earlyBeta === 0 ? freshUntilMs : freshUntilMs + loadMs * policy.earlyBeta * Math.log(1 - random);
+  return policy.earlyBeta === 0 ? freshUntilMs : whole(freshUntilMs + loadMs * policy.earlyBeta * Math.log(1 - random));
+}
+
+/** Before anything, on a monotonic clock. */
+const PAST_MS = -1;
+
+/** Instants of entries are whole: V8 keeps such numbers in the object, and others apart, in 16 bytes each. */
+export function whole(ms: number): number {
+  return Math.floor(ms);
+}
+
+function keptUntil(servableUntilMs: number, { memoryTtlMs }: Policy, clock: Clock): number {
+  return memoryTtlMs === Infinity ? servableUntilMs : Math.min(servableUntilMs, whole(clock.nowMs() + memoryTtlMs));
 }
 
 /** Expired by hand, and stored by somebody who did not want it answered stale. */

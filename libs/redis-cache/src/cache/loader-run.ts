@@ -103,8 +103,18 @@ export async function runLoader(
 
 /** Calls a loader whose result the cache leaves alone. */
 export async function runUncached<T>(key: string, loader: Loader<T>): Promise<T> {
-  const { signal } = new AbortController();
-  return loader({ key, signal, previous: undefined, isRefresh: false, setTtl, setGrace, setTags, skip });
+  return loader({
+    key,
+    previous: undefined,
+    isRefresh: false,
+    get signal() {
+      return new AbortController().signal;
+    },
+    setTtl,
+    setGrace,
+    setTags,
+    skip,
+  });
 }
 
 function setTtl(): void {}

@@ -1,7 +1,7 @@
 import { type Entry, MemoryTier } from './memory-tier.js';
 
-function entry(fields: Partial<Entry> = {}): Entry {
-  return { isOutage: false, bytes: 100, ids: [], ...fields } as Entry;
+function entry({ bytes = 100, ...fields }: Partial<Entry> & { bytes?: number } = {}): Entry {
+  return { isOutage: false, value: { bytes }, ids: [], ...fields } as Entry;
 }
 
 describe('the memory tier', () => {

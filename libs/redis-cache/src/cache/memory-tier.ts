@@ -4,7 +4,7 @@ import type { TagId } from './envelope.js';
 import { isPlain } from './key.js';
 import type { Trust } from './trust.js';
 
-/** An entry as this process knows it; instants are on the monotonic clock. */
+/** An entry as this process knows it; instants are whole milliseconds of the monotonic clock. */
 export interface Entry {
   /** Id of the stored entry; '' for one that is not in Redis. */
   readonly id: string;
@@ -27,7 +27,6 @@ export interface Entry {
   verifiedAtVersion: number;
   /** Loaded while Redis was away: its ids are unknown, and it lives no longer than `trust` says. */
   readonly isOutage: boolean;
-  readonly bytes: number;
   /** Said by the memory: the key is what its caller wrote, so that whoever writes it again means this entry. */
   hasPlainKey: boolean;
 }
@@ -50,7 +49,7 @@ export class MemoryTier {
     this.#entries = new LRUCache<string, Entry>({
       max: limits.maxEntries,
       maxSize: limits.maxBytes,
-      sizeCalculation: (entry) => ENTRY_OVERHEAD_BYTES + entry.bytes * DECODED_FACTOR,
+      sizeCalculation: (entry) => ENTRY_OVERHEAD_BYTES + entry.value.bytes * DECODED_FACTOR,
       dispose: (entry, key, reason) => {
         if (entry.isOutage) this.#outageEntries -= 1;
         if (reason === 'evict') onEviction(key);

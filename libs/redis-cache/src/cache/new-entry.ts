@@ -1,6 +1,6 @@
 import type { CacheCore } from './backend.js';
 import type { CachedValue } from './cached-value.js';
-import { hotUntil } from './entry-judge.js';
+import { hotUntil, NO_TRUSTS, whole } from './entry-judge.js';
 import { encodeEnvelope, randomId, type TagId } from './envelope.js';
 import type { Entry } from './memory-tier.js';
 import type { Policy } from './policy.js';
@@ -44,23 +44,24 @@ export function newEntry(
       value: compressValue(encoded, policy.compressAboveBytes),
     });
   const nowMs = clock.nowMs();
+  const freshUntilMs = whole(nowMs + times.freshMs);
+  const servableUntilMs = whole(nowMs + lifetimeMs);
   const entry: Entry = {
     id,
     value,
-    createdAtMs: nowMs,
-    freshUntilMs: nowMs + times.freshMs,
-    servableUntilMs: nowMs + lifetimeMs,
-    hotUntilMs: hotUntil(nowMs + times.freshMs, times.loadMs, policy, clock.random()),
+    createdAtMs: whole(nowMs),
+    freshUntilMs,
+    servableUntilMs,
+    hotUntilMs: hotUntil(freshUntilMs, times.loadMs, policy, clock.random()),
     // Only where this memory is the store itself is this entry kept there.
-    keptUntilMs: Infinity,
-    loadMs: times.loadMs,
+    keptUntilMs: servableUntilMs,
+    loadMs: Math.round(times.loadMs),
     ids,
     // Likewise; nobody else can change it then.
     trust: ENDLESS_TRUST,
-    tagTrusts: [],
+    tagTrusts: NO_TRUSTS,
     verifiedAtVersion: tagTable.version - 1,
     isOutage: false,
-    bytes: value.bytes,
     hasPlainKey: false,
   };
   return { toBytes, entry, lifetimeMs };

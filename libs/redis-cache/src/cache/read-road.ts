@@ -10,7 +10,7 @@ import { Flight, type Outcome } from './flight.js';
 import { refuseRecursion } from './loader-run.js';
 import { type LoadRequest, Loads, staleOutcome } from './loads.js';
 import type { Entry } from './memory-tier.js';
-import { type Policy, refreshOf } from './policy.js';
+import { NO_TAGS, type Policy, refreshOf } from './policy.js';
 import { Waiters } from './waiters.js';
 
 /** After a failed refresh the stale value is answered without another attempt for this long. */
@@ -27,6 +27,13 @@ export interface ReadRequest {
   readonly startedAtMs: number;
   /** Called when the answer depends on a load that somebody else has begun. */
   readonly onWait?: (() => void) | undefined;
+}
+
+/** An entry that is there, and from which tier it came. */
+export interface FoundEntry {
+  readonly entry: Entry;
+  readonly source: 'l1' | 'l2';
+  readonly isStale: boolean;
 }
 
 /** An outcome, and whether another caller's flight brought it. */
@@ -61,23 +68,17 @@ export class ReadRoad implements CoherentCache {
     return nowMs < entry.hotUntilMs && nowMs < entry.keptUntilMs && this.#mayAnswer(entry, nowMs) ? entry : undefined;
   }
 
-  /** The entry as it is now, without a load. */
-  async find(
-    key: string,
-    policy: Policy,
-    isStrong: boolean,
-  ): Promise<{ entry: Entry; source: 'l1' | 'l2'; isStale: boolean } | MissReason> {
-    const remembered = isStrong || !policy.usesMemory ? undefined : this.#remembered(key);
-    if (remembered !== undefined) return { ...remembered, source: 'l1' };
-    if (policy.usesMemory && !isStrong) this.core.stats.missesL1 += 1;
-    const found = await this.#reader.read(key, policy, { tags: [], isStrong });
-    if (found.state === 'unavailable') return 'unavailable';
-    if (found.state === 'none') return found.reason;
-    return {
-      entry: found.entry,
-      source: this.core.storeTier,
-      isStale: found.state === 'stale',
-    };
+  /** What `depart` makes of the entry as it is now, without a load. */
+  find<T>(key: string, policy: Policy, isStrong: boolean, depart: (found: FoundEntry | MissReason) => T): Promise<T> {
+    const usesMemory = policy.usesMemory && !isStrong;
+    const remembered = usesMemory ? this.#remembered(key) : undefined;
+    if (remembered !== undefined) return Promise.resolve(depart({ ...remembered, source: 'l1' }));
+    if (usesMemory) this.core.stats.missesL1 += 1;
+    return this.#reader.read(key, policy, { tags: NO_TAGS, isStrong }).then((found) => {
+      if (found.state === 'unavailable') return depart('unavailable');
+      if (found.state === 'none') return depart(found.reason);
+      return depart({ entry: found.entry, source: this.core.storeTier, isStale: found.state === 'stale' });
+    });
   }
 
   /**

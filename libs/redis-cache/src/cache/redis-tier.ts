@@ -146,11 +146,9 @@ export class RedisTier implements TagIds {
 
   /** Calls `onSlotKeys` with the slot keys of entries and leases that match the glob, page by page. */
   async scan(slotGlob: string, onSlotKeys: (slotKeys: string[]) => Promise<void>): Promise<void> {
-    for (const kind of ['e', 'l'] as const) {
-      await this.connection.scan(this.keyspace.glob(kind, slotGlob), async (keys) => {
-        await onSlotKeys(keys.flatMap((key) => this.keyspace.parse(key)?.slotKey ?? []));
-      });
-    }
+    await this.connection.scan(this.keyspace.entryGlob(slotGlob), async (keys) => {
+      await onSlotKeys([...new Set(keys.flatMap((key) => this.keyspace.parse(key)?.slotKey ?? []))]);
+    });
   }
 }
 

@@ -29,12 +29,15 @@ export class AdminConnection {
   async scan(glob: string, onKeys: (keys: string[]) => Promise<void>): Promise<void> {
     const client = await this.#open();
     let cursor = '0';
+    let working = Promise.resolve();
     do {
       const page = client.scan(cursor, 'MATCH', glob, 'COUNT', SCAN_PAGE);
-      const [next, keys] = await this.owner.settled('SCAN', page, SCAN_TIMEOUT_MS);
+      const [[next, keys]] = await Promise.all([this.owner.settled('SCAN', page, SCAN_TIMEOUT_MS), working]);
       cursor = next;
-      if (keys.length > 0) await onKeys(keys);
+      // The next page is on its way meanwhile.
+      working = keys.length > 0 ? onKeys(keys) : Promise.resolve();
     } while (cursor !== '0');
+    await working;
   }
 
   /** One section of INFO as a table. */

@@ -68,9 +68,9 @@ export class Keyspace {
     return `${this.#prefix}s:{*`;
   }
 
-  /** A SCAN pattern; `slotGlob` is already a glob over encoded keys. */
-  glob(kind: KeyKind, slotGlob: string): string {
-    return `${this.#prefix}${kind}:{${slotGlob}}`;
+  /** A SCAN pattern for entries and leases; `slotGlob` is already a glob over encoded keys. */
+  entryGlob(slotGlob: string): string {
+    return `${this.#prefix}[el]:{${slotGlob}}`;
   }
 
   get watchedPrefixes(): string[] {
