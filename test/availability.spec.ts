@@ -23,10 +23,10 @@ const FAULTS: Record<string, Fault> = {
   'a black hole': ofNetwork({ type: 'black-hole' }),
   'half-open connections': ofNetwork({ type: 'half-open' }),
   'lost replies': ofNetwork({ type: 'drop-replies' }),
-  'replies after 300 ms': {
-    ...ofNetwork({ type: 'latency', ms: 300 }),
-    // Far enough below that a slow reply is not mistaken for a busy process, which has more time.
-    connection: { commandTimeout: 50 },
+  'replies after 700 ms': {
+    ...ofNetwork({ type: 'latency', ms: 700 }),
+    // Far enough below that a slow reply is not taken for a process that is busy, whose commands have five times as long.
+    connection: { commandTimeout: 50, socketTimeout: '5s' },
     // The connections stay, and are probed again and again: whatever piles up with that shows after 3 s.
     reads: 800,
   },
@@ -56,7 +56,7 @@ function ofNetwork(fault: NetworkFault, kinds?: readonly ConnectionKind[]): Faul
 }
 
 /** For every topology, which goes through the same code whatever it leads to. What is a failover has specs of its own. */
-const A_FEW = ['a black hole', 'half-open connections', 'refused connections', 'replies after 300 ms'];
+const A_FEW = ['a black hole', 'half-open connections', 'refused connections', 'replies after 700 ms'];
 const LABS: Record<string, { start: () => Promise<Lab>; faults: readonly string[] }> = {
   standalone: { start: startStandalone, faults: Object.keys(FAULTS) },
   sentinel: { start: startSentinel, faults: A_FEW },

@@ -77,6 +77,27 @@ describe('a warm-up', () => {
     expect(events.at(-1)).toMatchObject({ warmer: 'users', loaded: 39, present: 1, failed: 0 });
   });
 
+  it('at start also stores entries whose tags only their values tell', async () => {
+    const teams = defineCache({
+      name: 'teams',
+      key: (id: number) => ['team', id],
+      ttl: '1h',
+      tagsOf: (team: string) => [`${team}-tag`],
+    });
+    const module = await Test.createTestingModule({
+      imports: [RedisCacheModule.forRoot({ connection: { url: testRedisUrl() }, namespace: uniqueNamespace() })],
+    }).compile();
+    ends.unshift(() => module.close());
+    module.get(WarmUpService).use(defineWarmer(teams, { atStart: 'wait' }), {
+      entries: () => IDS,
+      load: (id) => `team ${id}`,
+    });
+    await module.init();
+    const cache = module.get<CacheEngine>(CACHE_ENGINE).cache(teams);
+    const found = await Promise.all(IDS.map((id) => cache.for(id).get()));
+    expect(found.filter((team) => team !== undefined)).toHaveLength(IDS.length);
+  });
+
   it('is not needed again so soon, in no process', async () => {
     const namespace = uniqueNamespace();
     const [a, b] = [await start({ every: '1h' }, { namespace }), await start({ every: '1h' }, { namespace })];

@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import type { ConnectionStatus } from '../cache/backend-host.js';
 import { defineCache, type DefinedCache } from '../cache/definition.js';
 import { CacheEngine } from '../cache/engine.js';
 import type { WarmUpState } from '../events.js';
@@ -33,6 +34,9 @@ interface Known {
 const WARM_UPS = defineCache({ name: 'warm-ups', key: (warmer: string) => warmer, hardTimeout: '1d', l1: false });
 /** Progress is told no more often. */
 const PROGRESS_MS = 1000;
+/** Longest wait for the link at a run's begin, and how often it is looked at. */
+const TRUST_WAIT_MS = 5000;
+const TRUST_LOOK_MS = 50;
 const NONE: Readonly<WarmProgress> = { loaded: 0, present: 0, failed: 0 };
 
 /**
@@ -160,6 +164,7 @@ export class WarmUpService implements OnApplicationBootstrap, OnModuleDestroy {
     const cache: DefinedCache<readonly unknown[], unknown> = this.engine.cache(warmer.cache);
     const startedAtMs = systemClock.nowMs();
     let toldAtMs = startedAtMs;
+    await this.#untilStorable(warmer, abort.signal);
     await warmEntries(cache, warmer, source, abort.signal, (now) => {
       Object.assign(progress, now);
       if (!this.#isAvailable(warmer)) abort.abort();
@@ -173,10 +178,23 @@ export class WarmUpService implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /** Warming what cannot be stored would only trouble the source. */
-  #isAvailable({ cache: { connection = 'default' } }: Known['warmer']): boolean {
-    if (!this.engine.isEnabled) return false;
-    const status = this.engine.connectionStates().find(({ name }) => name === connection);
-    return status === undefined || status.isUp;
+  #isAvailable(warmer: Known['warmer']): boolean {
+    return this.engine.isEnabled && this.#statusOf(warmer)?.isUp !== false;
+  }
+
+  /** Tags that only a value tells count while announcements are heard, which begins a moment after the start. */
+  async #untilStorable(warmer: Known['warmer'], signal: AbortSignal): Promise<void> {
+    if (warmer.cache.tagsOf === undefined) return;
+    const endAtMs = systemClock.nowMs() + TRUST_WAIT_MS;
+    const isWaiting = (): boolean => this.#statusOf(warmer)?.link !== 'trusted' && systemClock.nowMs() < endAtMs;
+    while (this.#statusOf(warmer) !== undefined && isWaiting() && !signal.aborted) {
+      await systemClock.sleep(TRUST_LOOK_MS, signal);
+    }
+  }
+
+  /** `undefined` where the memory of this process is the store. */
+  #statusOf({ cache: { connection = 'default' } }: Known['warmer']): ConnectionStatus | undefined {
+    return this.engine.connectionStates().find(({ name }) => name === connection);
   }
 
   #ended<Outcome extends WarmUpResult['outcome']>(
