@@ -16,7 +16,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   interception: ['foundation', 'redis', 'cache', 'interception'],
   http: ['foundation', 'redis', 'cache', 'http'],
   ops: ['foundation', 'redis', 'cache', 'ops'],
-  composition: ['foundation', 'redis', 'cache', 'session', 'interception', 'http', 'ops', 'composition'],
+  admin: ['foundation', 'redis', 'cache', 'http', 'ops', 'admin'],
+  composition: ['foundation', 'redis', 'cache', 'session', 'interception', 'http', 'ops', 'admin', 'composition'],
 };
 const ENGINE_ROOMS = ['foundation', 'redis', 'cache', 'session'];
 /** Files that have a role in Nest, by their name. */

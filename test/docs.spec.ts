@@ -15,7 +15,9 @@ const ERRORS = readFileSync(join(ROOT, 'libs/redis-cache/src/errors.ts'), 'utf8'
 const TABLES: Record<string, () => readonly string[]> = {
   ...Object.fromEntries(
     [
+      'AdminOptions',
       'AlertsOptions',
+      'BasicAuthUser',
       'CacheDefinition',
       'CacheEvents',
       'CacheService',

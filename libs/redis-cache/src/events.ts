@@ -71,12 +71,16 @@ export interface CacheEvents {
     failed: number;
     durationMs: number;
   };
+  /** Somebody did something on the admin page or by its API; `target` is the key, tag, pattern, cache or warmer. */
+  admin: { user: string; action: AdminAction; target: string; outcome: string };
   /** Redis answered with an error, or not at all. `error` is the first word of the reply, or `TIMEOUT`, `CONNECTION`. */
   'redis-error': { connection: string; command: string; error: string };
 }
 
 export type MissReason = 'absent' | 'expired' | 'invalidated' | 'corrupt' | 'unavailable' | 'bypassed' | 'disabled';
 export type UnstoredReason = 'too-large' | 'refused' | 'skipped' | 'unavailable' | 'unconfirmed-tags';
+/** `look-up`: of one entry. */
+export type AdminAction = `invalidate-${Exclude<InvalidationKind, 'expire'>}` | 'look-up' | 'warm' | 'cancel-warm-up';
 export type AlertSeverity = 'critical' | 'warning' | 'info';
 export type AlertState = 'pending' | 'firing' | 'resolved';
 /** `elsewhere`: another process does it, or did it of late. `unavailable`: there is no Redis to warm. */
@@ -115,6 +119,7 @@ export type CacheEventListener<Name extends CacheEventName> = (event: CacheEvent
 
 /** Every name once; the compiler says when one is missing. */
 const NAMES = Object.keys({
+  admin: 0,
   alert: 0,
   announcement: 0,
   breaker: 0,

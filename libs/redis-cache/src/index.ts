@@ -70,6 +70,10 @@ export type { SessionOptions } from './session/session-options.js';
 export { SessionService } from './session/session.service.js';
 export type { CreateSessionOptions, RotateSessionOptions, SaveResult, SessionChange } from './session/session-calls.js';
 
+export type { AdminOptions, AdminRight } from './admin/admin-options.js';
+export type { AdminRequest } from './admin/admin-request.js';
+export { basicAuth, type BasicAuthUser } from './admin/basic-auth.guard.js';
+
 export { MetricsService } from './ops/metrics.service.js';
 export { type Warmer, defineWarmer, type WarmerEntry, type WarmerOptions, type WarmerSource } from './ops/warmer.js';
 export type { WarmProgress } from './ops/warm-run.js';
@@ -89,6 +93,7 @@ export {
 } from './ops/redis-cache.health.js';
 
 export {
+  type AdminAction,
   type AlertSeverity,
   type AlertState,
   type CacheEventListener,

@@ -9,6 +9,8 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
+import { type AdminOptions, resolveAdminOptions } from './admin/admin-options.js';
+import { adminParts } from './admin/admin-parts.js';
 import { checkList, isOptions, kindOf, shown } from './arguments.js';
 import { CacheService } from './cache/cache.service.js';
 import { type AnyCacheDefinition, isDefinition } from './cache/definition.js';
@@ -39,18 +41,26 @@ export interface RedisCacheModuleExtras {
    * providers before it asks for options.
    */
   connectionNames?: readonly string[];
+  /**
+   * The admin page and its API; `true` for the defaults, which outside of production need no guard. Beside the options,
+   * because Nest asks for controllers before it asks for options. Default `false`.
+   */
+  admin?: boolean | AdminOptions;
 }
 
 const host = new ConfigurableModuleBuilder<RedisCacheModuleOptions>({ moduleName: 'RedisCache' })
   .setClassMethodName('forRoot')
   .setFactoryMethodName('createRedisCacheOptions')
   // Nest takes for an extra, and not for an option, what has a default here.
-  .setExtras<RedisCacheModuleExtras>({ isGlobal: true, connectionNames: [] }, (definition, extras) => {
+  .setExtras<RedisCacheModuleExtras>({ isGlobal: true, connectionNames: [], admin: false }, (definition, extras) => {
     const clients = checkList(extras.connectionNames ?? [], 'connectionNames', 'strings').map(clientProvider);
+    const admin = adminParts(resolveAdminOptions(extras.admin));
     return {
       ...definition,
       global: extras.isGlobal,
-      providers: [...(definition.providers ?? []), ...clients],
+      imports: [...(definition.imports ?? []), ...admin.imports],
+      controllers: admin.controllers,
+      providers: [...(definition.providers ?? []), ...clients, ...admin.providers],
       exports: clients.map(({ provide }) => provide),
     };
   })

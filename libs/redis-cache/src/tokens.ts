@@ -6,5 +6,6 @@ export const CACHE_ENGINE = Symbol.for('nestjs-rcache:engine');
 export const HTTP_CACHE_OPTIONS = Symbol.for('nestjs-rcache:http-cache-options');
 /** The name of the connection that holds sessions, or `undefined`. */
 export const SESSION_CONNECTION = Symbol.for('nestjs-rcache:session-connection');
+export const ADMIN_OPTIONS = Symbol.for('nestjs-rcache:admin-options');
 export const ALERTS_OPTIONS = Symbol.for('nestjs-rcache:alerts-options');
 export const METRICS_OPTIONS = Symbol.for('nestjs-rcache:metrics-options');

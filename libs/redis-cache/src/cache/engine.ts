@@ -56,6 +56,7 @@ const HEARTBEATS_PER_STALENESS = 3;
 export class CacheEngine {
   readonly events = new EventChannel();
   readonly isEnabled: boolean;
+  readonly namespace: string;
   readonly #hosts = new Map<string, BackendHost>();
   readonly #caches = new Map<string, { definition: AnyCacheDefinition | undefined; cache: CacheService }>();
   readonly #basePolicy: Policy;
@@ -77,6 +78,7 @@ export class CacheEngine {
         `namespace is ${quoted(namespace)}; allowed are 1 to 64 of A-Z a-z 0-9 _ -`,
       ]);
     }
+    this.namespace = namespace;
     this.#maxTtlMs = options.maxTtl === undefined ? DEFAULT_MAX_TTL_MS : toMs(options.maxTtl, 'maxTtl');
     this.#basePolicy = resolvePolicy(DEFAULT_POLICY, options.defaults, this.#maxTtlMs, 'RedisCacheModule defaults');
     const maxStalenessMs = toMs(options.maxStaleness ?? 2000, 'maxStaleness');
@@ -212,7 +214,8 @@ export class CacheEngine {
   }
 }
 
-function storedName({ name, version = 1 }: AnyCacheDefinition): string {
+/** The name of a cache in keys. */
+export function storedName({ name, version = 1 }: AnyCacheDefinition): string {
   return version === 1 ? name : `${name}.${version}`;
 }
 

@@ -5,7 +5,7 @@ import { LabelLimit } from './label-limit.js';
 import { HistogramTally, Tally } from './tally.js';
 
 /** From a quick query to the default `hardTimeout`. */
-const LOAD_BOUNDS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+export const LOAD_BOUNDS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 /** From 256 bytes to the default `maxValueBytes`. */
 const VALUE_BOUNDS_BYTES = [256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304];
 

@@ -24,6 +24,7 @@ const LEVEL_OF: {
   readonly [Name in Exclude<CacheEventName, 'alert' | 'breaker'>]:
     EventLogLevel | ((event: CacheEvents[Name]) => EventLogLevel);
 } = {
+  admin: 'log',
   corrupt: 'warn',
   'redis-error': 'warn',
   link: ({ state }) => (state === 'gap' ? 'warn' : 'log'),

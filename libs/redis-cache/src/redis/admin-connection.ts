@@ -25,8 +25,8 @@ export class AdminConnection {
     private readonly timeouts: Timeouts,
   ) {}
 
-  /** Calls `onKeys` with each page of keys of this server that match `glob`; a key may come twice. */
-  async scan(glob: string, onKeys: (keys: string[]) => Promise<void>): Promise<void> {
+  /** Calls `onKeys` with each page of keys of this server that match `glob`; a key may come twice. `signal` ends it early. */
+  async scan(glob: string, onKeys: (keys: string[]) => Promise<void>, signal?: AbortSignal): Promise<void> {
     const client = await this.#open();
     let cursor = '0';
     let working = Promise.resolve();
@@ -36,7 +36,7 @@ export class AdminConnection {
       cursor = next;
       // The next page is on its way meanwhile.
       working = keys.length > 0 ? onKeys(keys) : Promise.resolve();
-    } while (cursor !== '0');
+    } while (cursor !== '0' && signal?.aborted !== true);
     await working;
   }
 

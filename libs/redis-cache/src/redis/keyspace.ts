@@ -11,6 +11,8 @@ import { SLOT_COUNT, slotOf } from './slots.js';
  *
  *     app:g:{n}:run       a server whose data were found to be believable, or made so
  *
+ *     app:i:{fleet}[:id]      what the processes of the fleet tell each other for the admin page
+ *
  *     app:s:{group}:handle    session                app:su:{group}:user    index of a user's sessions
  *
  * Tags are `u:<tag>` for the user's, `c:<cache>` for a whole cache and `n` for the namespace. In a cluster the last two
@@ -52,6 +54,11 @@ export class Keyspace {
   /** Says of a run of a server that its namespace id, or this copy of it, is not older than the data it loaded. */
   judgedKey(namespaceCopy: string, runId: string): string {
     return `${this.#prefix}g:{${namespaceCopy}}:${runId}`;
+  }
+
+  /** Processes by when they were last heard of; what each told stands under its id. */
+  get fleet(): string {
+    return `${this.#prefix}i:{fleet}`;
   }
 
   /** A session: in the slot of its group, as is the index of its user. */

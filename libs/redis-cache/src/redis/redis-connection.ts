@@ -205,11 +205,11 @@ export class RedisConnection {
     }
   }
 
-  /** Calls `onKeys` with each page of keys that match `glob`; a key may come twice. */
-  async scan(glob: string, onKeys: (keys: string[]) => Promise<void>): Promise<void> {
+  /** Calls `onKeys` with each page of keys that match `glob`; a key may come twice. `signal` ends it early. */
+  async scan(glob: string, onKeys: (keys: string[]) => Promise<void>, signal?: AbortSignal): Promise<void> {
     this.#refuseIfClosed();
     this.#refuseUnlessWhole();
-    await Promise.all(this.shards.map((shard) => shard.admin.scan(glob, onKeys)));
+    await Promise.all(this.shards.map((shard) => shard.admin.scan(glob, onKeys, signal)));
   }
 
   /** Round trip of a PING in milliseconds, the longest where there are several primaries. */
