@@ -2,6 +2,7 @@
 // Installs what is missing, with node built-ins only: it runs before there are dependencies.
 import { existsSync, readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
+import { findChromium, HOW_TO_GET_CHROMIUM } from './chromium.mjs';
 import { command } from './command.mjs';
 import { findProgram } from './find-program.mjs';
 import { withProgress } from './progress.mjs';
@@ -34,6 +35,15 @@ export async function ensureRedis() {
 export async function ensurePromtool() {
   if (!findPromtool()) await installSystemPackage('promtool', { brew: 'prometheus', apt: 'prometheus' });
   return findPromtool() !== undefined;
+}
+
+/**
+ * Makes a browser possible, in which the admin page is tested: on PATH, else from a package manager we may use.
+ * @returns {Promise<boolean>} whether there is one now
+ */
+export async function ensureChromium() {
+  if (!findChromium()) await installSystemPackage('Chromium', { brew: 'chromium', apt: 'chromium' });
+  return findChromium() !== undefined;
 }
 
 // Versions are compared, not file times: npm writes both files within a moment, and git sets times of its own.
@@ -93,4 +103,5 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
   await ensureDependencies();
   if (!(await ensureRedis())) console.log(HOW_TO_GET_REDIS);
   if (!(await ensurePromtool())) console.log(HOW_TO_GET_PROMTOOL);
+  if (!(await ensureChromium())) console.log(HOW_TO_GET_CHROMIUM);
 }

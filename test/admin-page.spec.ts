@@ -1,0 +1,226 @@
+// First, so that its pages are closed before the applications they show.
+import { openPage } from './support/chromium.js';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { defineCache, defineWarmer, WarmUpService } from 'nestjs-rcache';
+import type { Page } from 'playwright-core';
+import { type AdminApp, PASSWORD, startAdminApp, USERS } from './support/admin-app.js';
+import { eventually } from './support/eventually.js';
+import { ADAPTERS } from './support/http-app.js';
+import { ROOT } from './support/pages.js';
+
+const PAGE = join(ROOT, 'libs/redis-cache/page');
+const MAX_BYTES = 60 * 1024;
+const AXE = require.resolve('axe-core/axe.min.js');
+const ROUNDS = 20;
+/** Of the history. */
+const STEP_MS = 5_000;
+const users = defineCache({ name: 'users', key: (id: number) => ['user', id], tags: (id) => [`user:${id}`] });
+const prices = defineCache({ name: 'prices', key: (id: number) => ['price', id] });
+
+const as = (username: string): { httpCredentials: { username: string; password: string } } => ({
+  httpCredentials: { username, password: PASSWORD },
+});
+
+/** Something to look at: one cache that earns its keep, and one that does not, for two minutes of the history. */
+async function busy({ engine, admin }: AdminApp): Promise<void> {
+  const load = async (): Promise<number> => {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    return 1;
+  };
+  const beganAtMs = Date.now() - ROUNDS * STEP_MS;
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const id of [1, 2, 3]) await engine.cache(users).for(id).getOrSet(load);
+    await engine.cache(prices).for(round).getOrSet(load);
+    if (round % 4 === 0) await engine.cache(prices).for(0).get();
+    const then = jest.spyOn(Date, 'now').mockReturnValue(beganAtMs + round * STEP_MS);
+    await admin.refresh();
+    then.mockRestore();
+  }
+}
+
+async function cellOf(page: Page, cache: string, column: number): Promise<string> {
+  return page.locator(`#caches tr[data-key="${cache}"] > :nth-child(${column})`).innerText();
+}
+
+/** Figures of three steps, so that charts have lines: the page shows what the server tells. */
+async function withHistory(page: Page): Promise<void> {
+  await page.route('**/api/history*', async (route) => {
+    const count = 60;
+    const steps = Array.from({ length: count }, (_, index) => index);
+    const wave = (from: number, by: number): number[] => steps.map((step) => from + by * Math.sin(step / 6));
+    const quantiles = (factor: number): object[] =>
+      steps.map((step) => ({
+        p50Ms: 0.3 * factor,
+        p95Ms: (1.1 + 0.3 * Math.sin(step / 5)) * factor,
+        p99Ms: (2.4 + Math.sin(step / 4)) * factor,
+      }));
+    const requests = wave(5000, 1800);
+    const json = {
+      stepMs: 5000,
+      atMs: steps.map((step) => 1_700_000_000_000 + step * 5000),
+      total: {
+        requests,
+        hits: requests.map((each, step) => each * (0.93 + 0.04 * Math.sin(step / 9))),
+        loads: requests.map((each) => each * 0.06),
+        loadErrors: steps.map((step) => (step % 20 === 7 ? 12 : 0)),
+        savedSeconds: wave(210, 60),
+      },
+      read: quantiles(1),
+      load: quantiles(20),
+    };
+    await route.fulfill({ json });
+  });
+}
+
+it('weighs at most 60 KB gzipped, all of it', () => {
+  const files = [
+    'page.html',
+    'page.css',
+    'page.js',
+    'dom.js',
+    'charts.js',
+    'panels.js',
+    'actions.js',
+    'uplot.js',
+    'uplot.css',
+  ];
+  const bytes = files.reduce((sum, file) => sum + gzipSync(readFileSync(join(PAGE, file))).length, 0);
+  expect(bytes).toBeLessThan(MAX_BYTES);
+});
+
+it.each([
+  ['uplot.js', 'dist/uPlot.iife.min.js'],
+  ['uplot.css', 'dist/uPlot.min.css'],
+  ['uplot.LICENSE', 'LICENSE'],
+])('has %s as uPlot has it', (ours, theirs) => {
+  const uplot = join(ROOT, 'node_modules/uplot', theirs);
+  expect(readFileSync(join(PAGE, ours), 'utf8')).toBe(readFileSync(uplot, 'utf8'));
+});
+
+describe.each(ADAPTERS)('the admin page on %s', (_name, createAdapter) => {
+  it('opens, shows the worst cache first, and follows what happens', async () => {
+    const app = await startAdminApp({ createAdapter, prepare: (each) => each.setGlobalPrefix('internal') });
+    await busy(app);
+    const { page, complaints } = await openPage(`${app.url}/internal/admin/cache`, as('ops'));
+    await eventually(async () => (await page.locator('#caches tbody tr').count()) === 3);
+    expect(await page.locator('#caches tbody tr').first().getAttribute('data-key')).toBe('prices');
+    expect(await page.locator('#namespace').innerText()).toBe(app.engine.namespace);
+    const before = await cellOf(page, 'users', 4);
+    for (let count = 0; count < 5; count += 1) await app.engine.cache(users).for(1).get();
+    await eventually(async () => {
+      expect(Number(await cellOf(page, 'users', 4))).toBe(Number(before) + 5);
+    }, 10_000);
+    await app.engine.cache(users).invalidateTags(['user:3']);
+    await page.locator('#activity', { hasText: 'user:3' }).waitFor();
+    expect(complaints).toEqual([]);
+  });
+});
+
+describe('the admin page', () => {
+  it('invalidates after a preview and a confirmation, and not without', async () => {
+    const app = await startAdminApp();
+    await busy(app);
+    const entry = app.engine.cache(users).for(1);
+    const { page, complaints } = await openPage(`${app.url}/admin/cache`, as('ops'));
+    await eventually(async () => (await page.locator('#invalidate select[name=cache] option').count()) > 1);
+    await page.selectOption('#invalidate select[name=kind]', 'cache');
+    await page.selectOption('#invalidate select[name=cache]', 'users');
+    await page.click('#invalidate button');
+    await page.waitForSelector('#confirm[open]');
+    expect(await page.locator('#confirm-what').innerText()).toBe('Every entry of cache "users".');
+    expect(await page.locator('#confirm-count').innerText()).toBe('About 3 entries, by an estimate.');
+    expect(await page.locator('#confirm button.danger').isDisabled()).toBe(true);
+    await page.keyboard.press('Escape');
+    await page.waitForSelector('#confirm:not([open])', { state: 'attached' });
+    expect(await entry.get()).toBe(1);
+
+    await page.click('#invalidate button');
+    await page.fill('#confirm input', 'users');
+    await page.click('#confirm button.danger');
+    await page.locator('#result', { hasText: /^Invalidated.$/ }).waitFor();
+    expect(await entry.get()).toBeUndefined();
+    expect(complaints).toEqual([]);
+  });
+
+  it('looks up an entry, warms, and can be used with the keyboard alone', async () => {
+    const app = await startAdminApp({ admin: { guards: [USERS], topKeys: 10 } });
+    app.app.get(WarmUpService).use(defineWarmer(users), { entries: () => [1, 2], load: (id: number) => id });
+    await busy(app);
+    const { page, complaints } = await openPage(`${app.url}/admin/cache`, as('ops'));
+    await page.waitForSelector('#caches tr[data-key="users"] button');
+    await page.keyboard.press('Tab');
+    expect(await page.locator(':focus').getAttribute('class')).toBe('skip');
+    await page.focus('#caches tr[data-key="users"] button');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('#top-keys:not([hidden])');
+    // Choosing a cache leads to the field for a key of it.
+    await page.keyboard.type('["user",1]');
+    await page.keyboard.press('Enter');
+    await page.locator('#entry', { hasText: 'yes, fresh' }).waitFor();
+    expect(await page.locator('#entry').innerText()).not.toContain('Value');
+    await page.locator('#warm-ups button', { hasText: 'Warm users' }).press('Enter');
+    await page.locator('#activity', { hasText: 'warm-up' }).waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  it('offers nothing to those who may not act, and the server refuses them', async () => {
+    const app = await startAdminApp();
+    await busy(app);
+    // Only our own script below is what the policy of the page would not let in.
+    const { page } = await openPage(`${app.url}/admin/cache`, { ...as('viewer'), bypassCSP: true });
+    await page.locator('#who', { hasText: /^viewer, may only look$/ }).waitFor();
+    expect(await page.locator('#invalidate').innerText()).toContain('You may look, not act.');
+    expect(await page.locator('#invalidate button').count()).toBe(0);
+    const status = await page.evaluate(`fetch(document.body.dataset.base + '/api/invalidations/preview', {
+      method: 'POST', body: '{"kind":"namespace"}',
+      headers: { 'content-type': 'application/json', 'x-rcache-admin': '1' },
+    }).then((response) => response.status)`);
+    expect(status).toBe(403);
+    expect(await app.engine.cache(users).for(1).get()).toBe(1);
+  });
+
+  it('does not open for strangers', async () => {
+    const { url } = await startAdminApp();
+    const { page } = await openPage(`${url}/admin/cache`, as('nobody'));
+    expect(await page.locator('#caches').count()).toBe(0);
+  });
+
+  it.each(['light', 'dark'] as const)(
+    'keeps nobody out and looks as in the docs, when it is %s',
+    async (colorScheme) => {
+      const app = await startAdminApp({
+        admin: { guards: [USERS], topKeys: 10 },
+        module: { alerts: true, namespace: `shop-${process.pid}-${colorScheme}` },
+      });
+      app.app.get(WarmUpService).use(defineWarmer(users), { entries: () => [1, 2], load: (id: number) => id });
+      await busy(app);
+      await app.engine.cache(users).invalidateTags(['user:3']);
+      const { page, complaints } = await openPage('about:blank', { ...as('ops'), colorScheme, bypassCSP: true });
+      await withHistory(page);
+      await page.goto(`${app.url}/admin/cache`);
+      await page.waitForSelector('.chart canvas');
+      await page.click('#caches tr[data-key="users"] button');
+      await page.waitForSelector('#top-keys:not([hidden])');
+      for (const summary of await page.locator('details > summary').all()) await summary.click();
+      for (const table of await page.locator('details table').all()) {
+        await eventually(async () => (await table.locator('tbody tr').count()) > 2);
+      }
+      // A script of ours, which the policy of the page would not let in: it runs beside the page.
+      const axe = readFileSync(AXE, 'utf8');
+      await page.evaluate(axe);
+      const violations = await page.evaluate<unknown[]>(
+        'axe.run().then(({ violations }) => violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]))',
+      );
+      expect(violations).toEqual([]);
+      expect(complaints).toEqual([]);
+      if (process.env.UPDATE_IMAGES !== undefined) {
+        for (const summary of await page.locator('details > summary').all()) await summary.click();
+        await page.evaluate('scrollTo(0, 0)');
+        mkdirSync(join(ROOT, 'docs/images'), { recursive: true });
+        await page.screenshot({ path: join(ROOT, `docs/images/admin-${colorScheme}.png`), fullPage: true });
+      }
+    },
+  );
+});
