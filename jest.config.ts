@@ -21,6 +21,7 @@ const everyProject = {
 
 /** What is promised of every topology. The other specs are about one server, or about none. */
 const promises = [
+  'admin-fleet',
   'batches',
   'deferred-evictions',
   'entity-cache',

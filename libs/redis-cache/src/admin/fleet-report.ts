@@ -1,3 +1,4 @@
+import { isOptions } from '../arguments.js';
 import type { CacheEngine } from '../cache/engine.js';
 import type { Histogram } from '../cache/histogram.js';
 import type { EventCounts } from '../ops/event-counts.js';
@@ -126,10 +127,12 @@ export function parseReport(text: string): FleetReport | undefined {
   }
   const isOurs =
     typeof report?.id === 'string' &&
-    typeof report.caches === 'object' &&
+    isOptions(report.caches) &&
     Object.values(report.caches).every(isCacheReport) &&
     Array.isArray(report.connections) &&
-    typeof report.sessions === 'object';
+    report.connections.every(isOptions) &&
+    isOptions(report.sessions) &&
+    Object.values(report.sessions).every(Number.isFinite);
   return isOurs ? (report as FleetReport) : undefined;
 }
 

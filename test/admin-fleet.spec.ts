@@ -1,0 +1,68 @@
+import { countMatching, countTagged } from '../libs/redis-cache/src/admin/entry-count.js';
+import { Fleet } from '../libs/redis-cache/src/admin/fleet.js';
+import { eventCountsOf } from '../libs/redis-cache/src/ops/event-counts.js';
+import { foreignClient, startFleet } from './support/engines.js';
+
+describe('what the admin page learns from Redis', () => {
+  it('is what every process counted, and one secret for all', async () => {
+    const engines = await startFleet(3);
+    const fleets = engines.map((engine) => new Fleet(engine, eventCountsOf(engine)));
+    for (const [index, { defaultCache }] of engines.entries()) {
+      for (let count = 0; count <= index; count += 1) await defaultCache.get(`missing:${count}`);
+    }
+    for (const fleet of [...fleets, ...fleets]) await fleet.exchange();
+    for (const fleet of fleets) {
+      expect(fleet.isWhole).toBe(true);
+      expect(fleet.reports[0]?.id).toBe(fleet.id);
+      expect(fleet.reports.map(({ caches }) => caches.default?.misses).sort()).toEqual([1, 2, 3]);
+    }
+    expect(new Set(fleets.map(({ secret }) => secret)).size).toBe(1);
+  });
+
+  it('leaves out what is no report, and processes that are gone', async () => {
+    const [engine] = (await startFleet(1)) as [Awaited<ReturnType<typeof startFleet>>[number]];
+    const fleet = new Fleet(engine, eventCountsOf(engine));
+    const client = foreignClient();
+    const index = `${engine.namespace}:i:{fleet}`;
+    const own = { connections: [], sessions: {} };
+    const wrong = [
+      { ...own, id: 'a', caches: { default: { requests: '<b>' } } },
+      { ...own, id: 'b', caches: null },
+      { ...own, id: 'c', caches: {}, sessions: null },
+      { ...own, id: 'd', caches: {}, connections: [null] },
+      { ...own, id: 'e', caches: {}, sessions: { read: '<b>' } },
+      null,
+      'text',
+    ].map((report) => JSON.stringify(report));
+    const soonMs = Date.now() + 60_000;
+    for (const [number, report] of [...wrong, '{'].entries()) {
+      await client.zadd(index, soonMs, `wrong-${number}`);
+      await client.set(`${index}:wrong-${number}`, report);
+    }
+    await client.zadd(index, soonMs, 'gone', 1, 'old');
+    await client.set(`${index}:old`, '{}');
+    await fleet.exchange();
+    expect(fleet.reports.map(({ id }) => id)).toEqual([fleet.id]);
+    expect(await client.zscore(index, 'old')).toBeNull();
+    expect(await client.pttl(index)).toBeGreaterThan(0);
+    expect(await client.pttl(`${index}:${fleet.id}`)).toBeGreaterThan(0);
+  });
+
+  it('is how many entries there are, on all nodes, without the leases', async () => {
+    const [engine] = (await startFleet(1)) as [Awaited<ReturnType<typeof startFleet>>[number]];
+    const cache = engine.defaultCache;
+    for (let id = 0; id < 40; id += 1) await cache.set(`user:${id}`, id, { tags: id % 4 === 0 ? ['fourth'] : [] });
+    let open = (): void => undefined;
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const loading = cache.getOrSet('user:loading', () => gate);
+    expect(await countMatching(engine, cache, 'user:*')).toMatchObject({ entries: 40, isEstimate: false });
+    expect(await countMatching(engine, cache, 'user:?')).toMatchObject({ entries: 10, isEstimate: false });
+    expect(await countMatching(engine, cache, '*')).toMatchObject({ entries: 40, isEstimate: true });
+    expect(await countTagged(engine, 'default', 'fourth')).toMatchObject({ entries: 10, isEstimate: true });
+    expect(await countTagged(engine, 'default', undefined)).toMatchObject({ entries: 40, isEstimate: true });
+    open();
+    await loading;
+  });
+});
