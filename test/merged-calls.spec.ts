@@ -86,6 +86,15 @@ it('splits what is too much for one command', async () => {
   expect(await client.strlen(key)).toBe(130 + 3 * large.length);
 });
 
+it('sends no more while many commands are unanswered, and then goes on in order', async () => {
+  const { run, commands } = mergedCalls('control');
+  const replies = Array.from({ length: 12 * 64 }, () => run(ADD, [key, 'a', '']));
+  await new Promise((resolve) => process.nextTick(resolve));
+  expect(commands).toHaveLength(8);
+  expect(await Promise.all(replies)).toEqual(Array.from({ length: 12 * 64 }, (_, index) => index + 1));
+  expect(commands).toHaveLength(12);
+});
+
 it('joins in a cluster only what is in one slot', async () => {
   const { run, commands } = mergedCalls('data', { isCluster: true });
   await Promise.all([

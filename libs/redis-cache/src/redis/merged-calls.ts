@@ -7,6 +7,8 @@ import { slotOf } from './slots.js';
 /** Calls of one script, and their bytes: a longer one would hold up the server and the replies behind it. */
 const MAX_CALLS = 64;
 const MAX_BYTES = 256 * 1024;
+/** Further calls wait until one of these commands is answered, so that no turn has thousands of replies to work off. */
+const MAX_OUTSTANDING = 8;
 
 /** The primary that runs the script. */
 interface Target {
@@ -35,6 +37,8 @@ interface Batch {
  */
 export class MergedCalls {
   #batches: Batch[] = [];
+  readonly #waiting: Batch[] = [];
+  #outstanding = 0;
 
   constructor(
     private readonly target: Target,
@@ -64,26 +68,37 @@ export class MergedCalls {
     const batches = this.#batches;
     this.#batches = [];
     for (const { script, calls } of batches) {
-      for (const group of this.target.isCluster ? bySlot(calls) : [calls]) this.#sendAll(script, group);
+      for (const group of this.target.isCluster ? bySlot(calls) : [calls]) this.#cut(script, group);
+    }
+    this.#sendWaiting();
+  }
+
+  #sendWaiting(): void {
+    while (this.#outstanding < MAX_OUTSTANDING) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      void this.#send(next.script, next.calls);
     }
   }
 
-  #sendAll(script: BatchScript, calls: readonly PendingCall[]): void {
+  /** Into commands that are not too long. */
+  #cut(script: BatchScript, calls: PendingCall[]): void {
     let from = 0;
     let bytes = 0;
     for (let index = 0; index < calls.length; index++) {
       const call = calls[index] as PendingCall;
       if (index > from && (index - from >= MAX_CALLS || bytes + call.bytes > MAX_BYTES)) {
-        void this.#send(script, calls.slice(from, index));
+        this.#waiting.push({ script, calls: calls.slice(from, index) });
         from = index;
         bytes = 0;
       }
       bytes += call.bytes;
     }
-    void this.#send(script, from === 0 ? calls : calls.slice(from));
+    this.#waiting.push({ script, calls: from === 0 ? calls : calls.slice(from) });
   }
 
   async #send(script: BatchScript, calls: readonly PendingCall[]): Promise<void> {
+    this.#outstanding += 1;
     try {
       const replies = await this.target.execute(this.lane, script.name, (client) =>
         script.runAll(
@@ -98,6 +113,9 @@ export class MergedCalls {
       }
     } catch (error) {
       for (const { reject } of calls) reject(error);
+    } finally {
+      this.#outstanding -= 1;
+      this.#sendWaiting();
     }
   }
 }
