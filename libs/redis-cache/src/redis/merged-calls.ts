@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { type RedisCacheError, RedisUnavailableError } from '../errors.js';
 import type { BatchScript } from './batch-script.js';
 import type { Lane, ScriptArgument } from './script.js';
-import { slotOf } from './slots.js';
+import { groupBySlot } from './slots.js';
 
 /** Calls of one script, and their bytes: a longer one would hold up the server and the replies behind it. */
 const MAX_CALLS = 64;
@@ -68,7 +68,10 @@ export class MergedCalls {
     const batches = this.#batches;
     this.#batches = [];
     for (const { script, calls } of batches) {
-      for (const group of this.target.isCluster ? bySlot(calls) : [calls]) this.#cut(script, group);
+      for (const group of this.target.isCluster
+        ? groupBySlot(calls, ({ keysAndArgs }) => String(keysAndArgs[0]))
+        : [calls])
+        this.#cut(script, group);
     }
     this.#sendWaiting();
   }
@@ -124,15 +127,4 @@ function payloadBytes(keysAndArgs: readonly ScriptArgument[]): number {
   let bytes = 0;
   for (const argument of keysAndArgs) if (typeof argument === 'object') bytes += argument.length;
   return bytes;
-}
-
-function bySlot(calls: readonly PendingCall[]): Iterable<PendingCall[]> {
-  const slots = new Map<number, PendingCall[]>();
-  for (const call of calls) {
-    const slot = slotOf(String(call.keysAndArgs[0]));
-    const known = slots.get(slot);
-    if (known === undefined) slots.set(slot, [call]);
-    else known.push(call);
-  }
-  return slots.values();
 }

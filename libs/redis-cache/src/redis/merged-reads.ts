@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { RedisUnavailableError } from '../errors.js';
 import { translateRedisError } from './redis-errors.js';
-import { slotOf } from './slots.js';
+import { groupBySlot } from './slots.js';
 
 /** Keys of one MGET; a longer one would hold up the server and the replies behind it. */
 const MAX_KEYS = 128;
@@ -70,7 +70,7 @@ export class MergedReads {
   }
 
   async #answerBySlot(reads: readonly PendingRead[]): Promise<void> {
-    const bySlot = [...groupBy(reads, ({ key }) => slotOf(key)).values()];
+    const bySlot = groupBySlot(reads, ({ key }) => key);
     const replies = await this.shard.execute('data', 'MGET', async (client) => {
       const pipeline = client.pipeline();
       for (const group of bySlot) pipeline.mgetBuffer(group.map(({ key }) => key));
@@ -91,15 +91,4 @@ function mget(client: Redis, reads: readonly PendingRead[]): Promise<(Buffer | n
 
 function settle(reads: readonly PendingRead[], values: readonly (Buffer | null)[]): void {
   for (const [index, { resolve }] of reads.entries()) resolve(values[index] ?? null);
-}
-
-function groupBy<T>(items: readonly T[], keyOf: (item: T) => number): Map<number, T[]> {
-  const groups = new Map<number, T[]>();
-  for (const item of items) {
-    const key = keyOf(item);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [item]);
-    else group.push(item);
-  }
-  return groups;
 }

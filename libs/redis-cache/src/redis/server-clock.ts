@@ -27,11 +27,15 @@ export class ServerClock {
 
   /** The server's instant that corresponds to a monotonic one here. */
   toServerMs(localAtMs: number): number {
-    return localAtMs + (this.#offsetMs ?? Date.now() - this.clock.nowMs());
+    return localAtMs + this.#offset();
   }
 
   /** The monotonic instant here that corresponds to an instant of the server. */
   toLocalMs(serverAtMs: number): number {
-    return serverAtMs - (this.#offsetMs ?? Date.now() - this.clock.nowMs());
+    return serverAtMs - this.#offset();
+  }
+
+  #offset(): number {
+    return this.#offsetMs ?? Date.now() - this.clock.nowMs();
   }
 }
