@@ -1,9 +1,8 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { ConfigModule } from '@nestjs/config';
-import { RedisCacheModule } from 'nestjs-rcache';
-import { redisCacheConfig } from 'nestjs-rcache/config';
 import { AuthModule } from './auth/auth.module.js';
 import { AuthzModule } from './authz/authz.module.js';
+import { createCacheModule } from './cache.module.js';
 import { ComplianceModule } from './compliance/compliance.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { readEnvironment } from './environment.js';
@@ -27,12 +26,9 @@ import { UsersModule } from './users/users.module.js';
 export class AppModule {
   /** Reads the environment now, not when this file is imported, so that tests can set it first. */
   static async fromEnvironment(): Promise<DynamicModule> {
-    return {
-      module: AppModule,
-      imports: [
-        await ConfigModule.forRoot({ isGlobal: true, cache: true, validate: readEnvironment }),
-        RedisCacheModule.forRootAsync(redisCacheConfig.asProvider()),
-      ],
-    };
+    // First: it adds the variables of `.env` to the environment.
+    const config = await ConfigModule.forRoot({ isGlobal: true, cache: true, validate: readEnvironment });
+    const { ADMIN_PASSWORD } = readEnvironment(process.env);
+    return { module: AppModule, imports: [config, createCacheModule(ADMIN_PASSWORD)] };
   }
 }

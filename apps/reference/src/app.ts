@@ -17,7 +17,7 @@ export interface AppOptions {
 
 /** The application as `main.ts` serves it, for the caller to `init()` or `listen()`, and to `close()`. */
 export async function createApp({ adapter, logger }: AppOptions = {}): Promise<INestApplication> {
-  // First: the configuration module adds the variables of `.env` to the environment.
+  // First: it reads `.env`.
   const module = await AppModule.fromEnvironment();
   const { HTTP_ADAPTER, TRUSTED_PROXIES } = readEnvironment(process.env);
   const app = await NestFactory.create(module, newAdapter(adapter ?? HTTP_ADAPTER, TRUSTED_PROXIES), {

@@ -1,4 +1,4 @@
-import { defineCache, endOfDay, type HttpCacheOptions } from 'nestjs-rcache';
+import { defineCache, defineWarmer, endOfDay, type HttpCacheOptions } from 'nestjs-rcache';
 import type { Member, MemberRequest } from './auth/member.js';
 import type { Product } from './compliance/products.repository.js';
 import type { Baseline } from './database/schema.js';
@@ -21,8 +21,11 @@ export const tagOf = {
  */
 export const AT_ONCE = { consistency: 'strong' } as const;
 
+/** What changes rarely, and means nobody harm when it is old, is kept for a day longer, for when PostgreSQL is away. */
+const OUTLIVES_AN_OUTAGE = { grace: '1d', refresh: 'required' } as const;
+
 /** 1 h: nobody changes a name or a title in ComplyDesk, but an import may. */
-export const userCache = defineCache({ name: 'users', key: (id: number) => [id], ttl: '1h' });
+export const userCache = defineCache({ name: 'users', key: (id: number) => [id], ttl: '1h', ...OUTLIVES_AN_OUTAGE });
 
 /** 24 h: only their owner changes them, here, and that evicts them. */
 export const preferencesCache = defineCache({ name: 'preferences', key: (userId: number) => [userId], ttl: '24h' });
@@ -47,10 +50,20 @@ export const grantedRoleCache = defineCache({
 export const roleCache = defineCache({ name: 'roles', key: (id: number) => [id], ttl: '1h' });
 
 /** 1 h: like users, changed by imports only. */
-export const organisationCache = defineCache({ name: 'organisations', key: (id: number) => [id], ttl: '1h' });
+export const organisationCache = defineCache({
+  name: 'organisations',
+  key: (id: number) => [id],
+  ttl: '1h',
+  ...OUTLIVES_AN_OUTAGE,
+});
 
 /** 1 h: like users, changed by imports only. */
-export const productCache = defineCache({ name: 'products', key: (id: number) => [id], ttl: '1h' });
+export const productCache = defineCache({
+  name: 'products',
+  key: (id: number) => [id],
+  ttl: '1h',
+  ...OUTLIVES_AN_OUTAGE,
+});
 
 /** 1 h: the catalogue changes with a revision of NIST, and decisions of the organisation evict its rules. */
 export const ruleListCache = defineCache({
@@ -58,7 +71,11 @@ export const ruleListCache = defineCache({
   key: (orgId: number, baseline: Baseline) => [orgId, baseline],
   tags: (orgId) => [tagOf.rules(orgId)],
   ttl: '1h',
+  ...OUTLIVES_AN_OUTAGE,
 });
+
+/** Most of what is asked needs them. Two at a time leave connections for those who ask. */
+export const rulesWarmer = defineWarmer(ruleListCache, { atStart: true, concurrency: 2 });
 
 /** 1 h, like the list it belongs to. */
 export const ruleCache = defineCache({
@@ -66,6 +83,7 @@ export const ruleCache = defineCache({
   key: (orgId: number, controlId: string) => [orgId, controlId],
   tags: (orgId) => [tagOf.rules(orgId)],
   ttl: '1h',
+  ...OUTLIVES_AN_OUTAGE,
 });
 
 // Responses that are kept whole. All whom the guards let pass get the same one, within their organisation.
@@ -78,6 +96,7 @@ export const ruleResponses: HttpCacheOptions<MemberRequest> = {
   scope: ({ user }) => user?.orgId,
   tags: ({ user }) => (user ? [tagOf.rules(user.orgId)] : []),
   ttl: '5m',
+  staleIfError: '1d',
 };
 
 /**
@@ -89,6 +108,7 @@ export const complianceResponses: HttpCacheOptions<MemberRequest> = {
   tags: ({ user, params }) => (user ? [tagOf.rules(user.orgId), tagOf.evidence(Number(params.id))] : []),
   query: [],
   ttl: '15m',
+  staleIfError: '1d',
 };
 
 // What the next two answer is about today. With the end of the day in the key, an answer of yesterday is never found

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { plainToInstance, Type } from 'class-transformer';
-import { IsIn, IsInt, IsString, Matches, Max, Min, MinLength, validateSync } from 'class-validator';
+import { IsIn, IsInt, IsOptional, IsString, Matches, Max, Min, MinLength, validateSync } from 'class-validator';
 
 export const HTTP_ADAPTERS = ['express', 'fastify'] as const;
 export type HttpAdapterName = (typeof HTTP_ADAPTERS)[number];
@@ -23,6 +23,9 @@ export class Environment {
   @Min(0)
   @Max(65_535)
   PORT = 3000;
+
+  @IsString()
+  HOST = '0.0.0.0';
 
   @IsIn(HTTP_ADAPTERS)
   HTTP_ADAPTER: HttpAdapterName = 'express';
@@ -51,6 +54,10 @@ export class Environment {
   @IsInt()
   @Min(1)
   LOGIN_FAILURES_PER_ADDRESS = 100;
+
+  @IsOptional()
+  @MinLength(12)
+  ADMIN_PASSWORD?: string;
 }
 
 /** @throws Error that lists every wrong variable at once; values are left out, because a URL holds a password. */

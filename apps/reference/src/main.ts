@@ -3,4 +3,5 @@ import { readEnvironment } from './environment.js';
 
 const app = await createApp();
 app.enableShutdownHooks();
-await app.listen(readEnvironment(process.env).PORT);
+const { PORT, HOST } = readEnvironment(process.env);
+await app.listen(PORT, HOST);

@@ -18,11 +18,11 @@ export class HealthController {
     @Inject(DATABASE) private readonly db: Database,
   ) {}
 
-  /** The process answers; nothing else is asked, because a restart would not repair it. */
+  /** The process answers; nobody else is asked, because a restart would repair neither Redis nor PostgreSQL. */
   @Get('live')
   @HealthCheck()
   live() {
-    return this.health.check([]);
+    return this.health.check([() => this.redisCache.live('redisCache')]);
   }
 
   /** Requests can be served: a load balancer sends them elsewhere while this is 503. Sessions are nowhere but in Redis. */
