@@ -19,6 +19,7 @@ import { InvalidArgumentError, InvalidOptionsError } from './errors.js';
 import { SharedRoutesCheck } from './http/shared-routes-check.js';
 import { DecoratedProviders } from './interception/decorated-providers.js';
 import { AlertsService } from './ops/alerts.service.js';
+import { CacheDoctor } from './ops/doctor.js';
 import { eventCountsOf } from './ops/event-counts.js';
 import { logEvents } from './ops/event-log.js';
 import { MetricsService } from './ops/metrics.service.js';
@@ -103,6 +104,7 @@ class RedisCacheFeatureModule {}
     { provide: SessionService, inject: [CACHE_ENGINE, host.MODULE_OPTIONS_TOKEN], useFactory: startSessions },
     clientProvider('default'),
     AlertsService,
+    CacheDoctor,
     DecoratedProviders,
     MetricsService,
     RedisCacheHealthIndicator,
@@ -112,6 +114,7 @@ class RedisCacheFeatureModule {}
   exports: [
     AlertsService,
     CACHE_ENGINE,
+    CacheDoctor,
     CacheService,
     HTTP_CACHE_OPTIONS,
     getRedisToken(),

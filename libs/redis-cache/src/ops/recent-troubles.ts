@@ -12,8 +12,8 @@ interface Refusal {
 const RECENT_MS = 10_000;
 /** Labels of `redis-error` that are no refusals: no reply at all, and replies of a cluster that are followed. */
 const NOT_REFUSED = ['TIMEOUT', 'CONNECTION', 'OTHER', 'MOVED', 'ASK', 'TRYAGAIN'];
-/** Asked for health alone: a user who may not is none the worse for it. */
-const ASKED_FOR_HEALTH = ['DBSIZE', 'INFO'];
+/** Asked by those who look only: a user who may not is none the worse for it. */
+const ASKED_BY_ONLOOKERS = ['DBSIZE', 'INFO', 'SCAN', 'SLOWLOG'];
 
 /** What is wrong with each connection, as its events tell. */
 export class RecentTroubles {
@@ -25,7 +25,7 @@ export class RecentTroubles {
     private readonly clock: Clock,
   ) {
     events.on('redis-error', ({ connection, command, error }) => {
-      if (NOT_REFUSED.includes(error) || (error === 'NOPERM' && ASKED_FOR_HEALTH.includes(command))) return;
+      if (NOT_REFUSED.includes(error) || (error === 'NOPERM' && ASKED_BY_ONLOOKERS.includes(command))) return;
       this.#refusals.set(connection, { command, reply: error, atMs: clock.nowMs() });
     });
     events.on('breaker', ({ connection, state, reason }) => {

@@ -51,6 +51,12 @@ export class AdminConnection {
     return this.owner.settled('DBSIZE', client.dbsize(), this.timeouts.controlMs);
   }
 
+  /** How many commands its slow log holds. */
+  async slowLogLength(): Promise<number> {
+    const client = await this.#open();
+    return Number(await this.owner.settled('SLOWLOG', client.slowlog('LEN'), this.timeouts.controlMs));
+  }
+
   close(): void {
     if (this.#client !== undefined) this.owner.discard(this.#client);
   }
