@@ -28,6 +28,7 @@ export type {
   Tags,
   Ttl,
 } from './cache/entry-options.js';
+export type { EntryInspection, InspectedKey, InspectedTag, MemoryCopy, StoredCopy } from './cache/entry-inspection.js';
 export type { BulkLoader } from './cache/bulk-load.js';
 export type { Key, KeyPart } from './cache/key.js';
 export { CacheStats } from './cache/stats.js';

@@ -7,6 +7,7 @@ import { deferEvictions } from './deferred-evictions.js';
 import { BulkLoad, type BulkLoader } from './bulk-load.js';
 import { checkInvalidateOptions, pairsOf, type WarmOptions, warmOptions } from './call-arguments.js';
 import type { CallOptions, EntryOptions, InvalidateOptions, LoadContext, Loader } from './entry-options.js';
+import { type EntryInspection, type InspectedKey, inspectEntry } from './entry-inspection.js';
 import { encodeKey, type Key } from './key.js';
 import { encodeGlob, globMatcher } from './pattern.js';
 import { checkBulkLoader, checkLoader, runUncached } from './loader-run.js';
@@ -193,6 +194,13 @@ export class CacheService {
   async ttl(key: Key): Promise<number | undefined> {
     const found = await this.lookup(key);
     return found.isHit && !found.isStale ? found.remainingMs : undefined;
+  }
+
+  /** What is stored, where, and whether it would be answered: for people who look, and no request. */
+  async inspect(key: InspectedKey): Promise<EntryInspection> {
+    const storedKey = typeof key === 'object' && 'stored' in key ? key.stored : this.storedKey(key);
+    if (!this.#isEnabled) return { storedKey, decision: 'disabled', isLoading: false };
+    return inspectEntry(this.#core, this.#policy, storedKey);
   }
 
   /** Removes the entry and cancels running loads of it, in every process. @throws NotInvalidatedError with `strict`. */

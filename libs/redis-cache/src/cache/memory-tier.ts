@@ -69,6 +69,11 @@ export class MemoryTier {
     return this.#entries.get(key);
   }
 
+  /** The same without counting as a use. */
+  peek(key: string): Entry | undefined {
+    return this.#entries.peek(key);
+  }
+
   set(key: string, entry: Entry): void {
     if (entry.isOutage) this.#outageEntries += 1;
     entry.hasPlainKey = isPlain(key);

@@ -45,6 +45,11 @@ export class RedisTier implements TagIds {
     return this.connection.get(this.keyspace.of('e', slotKey));
   }
 
+  /** Whether somebody loads the entry, or did a moment ago. */
+  async hasLease(slotKey: string): Promise<boolean> {
+    return (await this.connection.get(this.keyspace.of('l', slotKey))) !== null;
+  }
+
   acquire(
     slotKey: string,
     seenId: string | Buffer,

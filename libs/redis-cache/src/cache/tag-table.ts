@@ -69,6 +69,11 @@ export class TagTable {
     return this.#ask(tag, `read ${tag}`, () => this.source.read(tag));
   }
 
+  /** What the source says now; nothing of it is remembered. */
+  current(tag: string): Promise<string | undefined> {
+    return this.source.read(tag);
+  }
+
   ensure(tag: string): Promise<string> {
     return this.#ask(tag, `ensure ${tag}`, () => this.source.ensure(tag)) as Promise<string>;
   }
