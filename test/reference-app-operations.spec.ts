@@ -56,7 +56,7 @@ describe.each(HTTP_ADAPTERS)('operators of the reference application on %s', (ad
     const [client] = await start(adapter, 1, { ADMIN_PASSWORD, REDIS_URL: redis.url });
     await redis.kill();
     await eventually(async () => {
-      expect((await overview(client)).instances).toMatchObject([{ connections: [{ isUp: false }] }]);
+      expect((await overview(client)).instances).toMatchObject([{ connections: [{ isUp: false }, { isUp: false }] }]);
     });
     expect((await client.get('/health/live')).body).toMatchObject({
       status: 'ok',

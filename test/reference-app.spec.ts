@@ -236,9 +236,24 @@ describe.each(HTTP_ADAPTERS)('the reference application on %s', (adapter) => {
     await redis.kill();
     await eventually(async () => {
       const { status, body } = await client.get('/health/ready');
-      expect({ status, cache: body.details.redisCache.status }).toEqual({ status: 503, cache: 'down' });
+      const { sessions, redisCache } = body.details;
+      expect([status, sessions.status, redisCache.status]).toEqual([503, 'down', 'degraded']);
     });
     expect((await client.get('/health/live')).status).toBe(200);
+  });
+
+  it('stays ready, and answers who is logged in, while the Redis of the cache alone is away', async () => {
+    const redis = await startRedis();
+    const [client] = await start(adapter, 1, { REDIS_URL: redis.url, SESSION_REDIS_URL: testRedisUrl() });
+    const session = await client.logIn(member);
+    await redis.kill();
+    await eventually(async () => {
+      const { status, body } = await client.get('/health/ready');
+      const { sessions, redisCache } = body.details;
+      expect([status, sessions.status, redisCache.status]).toEqual([200, 'up', 'degraded']);
+    });
+    expect((await session.get(`/orgs/${member.orgId}/rules`)).status).toBe(200);
+    expect((await client.logIn(admin)).cookies.size).toBe(1);
   });
 
   it('asks the database every time with the cache disabled', async () => {

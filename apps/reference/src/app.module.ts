@@ -28,7 +28,6 @@ export class AppModule {
   static async fromEnvironment(): Promise<DynamicModule> {
     // First: it adds the variables of `.env` to the environment.
     const config = await ConfigModule.forRoot({ isGlobal: true, cache: true, validate: readEnvironment });
-    const { ADMIN_PASSWORD } = readEnvironment(process.env);
-    return { module: AppModule, imports: [config, createCacheModule(ADMIN_PASSWORD)] };
+    return { module: AppModule, imports: [config, createCacheModule(readEnvironment(process.env))] };
   }
 }

@@ -1,27 +1,40 @@
 import type { DynamicModule } from '@nestjs/common';
 import { ConfigModule, type ConfigType } from '@nestjs/config';
-import { basicAuth, Public, RedisCacheModule } from 'nestjs-rcache';
+import { basicAuth, Public, RedisCacheModule, type RedisCacheModuleOptions } from 'nestjs-rcache';
 import { redisCacheConfig } from 'nestjs-rcache/config';
+import type { Environment } from './environment.js';
 
-/**
- * The cache as the environment wants it, with alerts and troubles in the log.
- *
- * @param operatorPassword of the user `operator` of the admin page, which there is only with one
- */
-export function createCacheModule(operatorPassword: string | undefined): DynamicModule {
+/** The connection of what must not be lost, and is missed by everybody while it is away: sessions and counts of logins. */
+export const SESSIONS = 'sessions';
+
+/** The cache and the sessions as the environment wants them, with alerts, and troubles in the log. */
+export function createCacheModule({ SESSION_REDIS_URL, ADMIN_PASSWORD }: Environment): DynamicModule {
   const module = RedisCacheModule.forRootAsync({
     imports: [ConfigModule.forFeature(redisCacheConfig)],
     inject: [redisCacheConfig.KEY],
     useFactory: (options: ConfigType<typeof redisCacheConfig>) => ({
-      ...options,
+      ...withSessionsApart(options, SESSION_REDIS_URL),
       alerts: true,
       log: { level: 'warn' },
     }),
-    admin: operatorPassword !== undefined && {
-      guards: [basicAuth({ operator: { password: operatorPassword, rights: ['read', 'write'] } })],
+    connectionNames: [SESSIONS],
+    admin: ADMIN_PASSWORD !== undefined && {
+      guards: [basicAuth({ operator: { password: ADMIN_PASSWORD, rights: ['read', 'write'] } })],
     },
   });
   // Without Redis nobody has a session, and that is when operators look: the page asks for its own password instead.
   for (const controller of module.controllers ?? []) Public()(controller);
   return module;
+}
+
+function withSessionsApart(options: RedisCacheModuleOptions, url?: string): RedisCacheModuleOptions {
+  const { connection, connections, session } = options;
+  const own = url === undefined ? connection : { url };
+  // Without any Redis the library says that sessions need one.
+  if (!own || !session) return options;
+  return {
+    ...options,
+    connections: { [SESSIONS]: own, ...connections },
+    session: { ...session, connection: SESSIONS },
+  };
 }

@@ -45,6 +45,10 @@ export class Environment {
   @MinLength(1, REQUIRED)
   SESSION_INDEX_KEY!: string;
 
+  @IsOptional()
+  @Matches(/^rediss?:\/\/\S+$/, { message: '$property must look like redis://user:password@host:6379' })
+  SESSION_REDIS_URL?: string;
+
   @Type(() => Number)
   @IsInt()
   @Min(1)

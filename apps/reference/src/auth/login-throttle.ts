@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis';
 import { InjectRedis, RedisUnavailableError } from 'nestjs-rcache';
 import { createHash } from 'node:crypto';
 import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+import { SESSIONS } from '../cache.module.js';
 import type { Environment } from '../environment.js';
 import { networkOf } from './network.js';
 import { TooManyAttemptsException } from './too-many-attempts.js';
@@ -20,7 +21,7 @@ export class LoginThrottle {
   private readonly accounts: RateLimiterRedis;
   private readonly addresses: RateLimiterRedis;
 
-  constructor(@InjectRedis() redis: Redis, config: ConfigService<Environment, true>) {
+  constructor(@InjectRedis(SESSIONS) redis: Redis, config: ConfigService<Environment, true>) {
     const namespace = config.get('CACHE_NAMESPACE', { infer: true });
     const limiter = (of: string, points: number) =>
       new RateLimiterRedis({
