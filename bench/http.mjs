@@ -1,11 +1,12 @@
 // @ts-check
 // What a cached response costs one Nest application per adapter: a handler that returns a constant string with the same
-// headers, the same handler behind the cache (hit from memory, from Redis, 304), and a route that is not cached, without
-// any interceptor, with one that does nothing, and with the cache. Interleaved rounds; a ratio is that of the CPU time the
+// headers, one that asks Redis for that string with a plain GET of ioredis, the same response behind the cache (hit from
+// memory, from Redis, 304), and a route that is not cached; each beside a handler without any interceptor, and beside one
+// with an interceptor that does nothing. Interleaved rounds; a ratio is that of the CPU time the
 // server's process takes per request, the median of the rounds, so that it does not depend on who else uses the machine.
 // Requests per second are the best of the rounds.
 //
-//   npm run build && node bench/http.mjs [rounds, default 7] [seconds per window, default 1]
+//   npm run build && node bench/http.mjs [rounds, default 7] [seconds per window, default 1] [only names that hold this]
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -21,6 +22,10 @@ const COMPARISONS = [
   { name: 'hit from memory', tier: 'l1', path: '/cached', with: '/constant', least: 0.9 },
   { name: 'hit, over any interceptor', tier: 'l1', path: '/cached', with: '/idle-constant', least: 0.9 },
   { name: 'hit from Redis', tier: 'l2', path: '/cached', with: '/constant', least: 0.8 },
+  { name: 'hit from Redis, over a GET', tier: 'l2', path: '/cached', with: '/asked', least: 0.9 },
+  { name: 'that, over any interceptor', tier: 'l2', path: '/cached', with: '/idle-asked', least: 0.9 },
+  { name: 'a GET', tier: 'l2', path: '/asked', with: '/constant', least: 0 },
+  { name: 'any interceptor', tier: 'l1', path: '/idle-constant', with: '/constant', least: 0 },
   { name: '304 from memory', tier: 'l1', path: '/cached', headers: 'if-none-match: *\r\n', with: '/cached', least: 1 },
   { name: '304 from Redis', tier: 'l2', path: '/cached', headers: 'if-none-match: *\r\n', with: '/cached', least: 1 },
   { name: 'not cached', tier: 'l1', path: '/passed', with: '/plain', least: 0.97 },
@@ -29,10 +34,10 @@ const COMPARISONS = [
 
 const [adapter, url, tier] = process.argv.slice(2);
 if (process.send && adapter && url) await serve(adapter, url, tier === 'l1');
-else await main(Number(adapter ?? 7), Number(url ?? 1) * 1_000);
+else await main(Number(adapter ?? 7), Number(url ?? 1) * 1_000, tier ?? '');
 
-/** @param {number} rounds @param {number} windowMs */
-async function main(rounds, windowMs) {
+/** @param {number} rounds @param {number} windowMs @param {string} filter */
+async function main(rounds, windowMs, filter) {
   const redis = await startRedis();
   for (const name of ['express', 'fastify']) {
     const children = ['l1', 'l2'].map((tier) => ({ tier, child: fork(import.meta.filename, [name, redis.url, tier]) }));
@@ -40,6 +45,7 @@ async function main(rounds, windowMs) {
       children.map(async (each) => ({ ...each, port: (await once(each.child, 'message'))[0].port })),
     );
     for (const { name: what, tier, path, headers = '', with: other, least } of COMPARISONS) {
+      if (!`${name} ${what}`.includes(filter)) continue;
       const server = servers.find((each) => each.tier === tier) ?? assert.fail();
       await measure(server, path, headers, WARM_MS);
       await measure(server, other, '', WARM_MS);
@@ -54,7 +60,7 @@ async function main(rounds, windowMs) {
       ratios.sort((a, b) => a - b);
       const median = ratios[Math.floor(rounds / 2)] ?? 0;
       console.log(
-        `${name.padEnd(8)} ${what.padEnd(26)} ${best.toFixed(0).padStart(6)} requests/s  ${(median * 100).toFixed(1).padStart(6)} % of ${other} ` +
+        `${name.padEnd(8)} ${what.padEnd(27)} ${best.toFixed(0).padStart(6)} requests/s  ${(median * 100).toFixed(1).padStart(6)} % of ${other} ` +
           `(wanted ${least * 100} %; ${((ratios[0] ?? 0) * 100).toFixed(0)} to ${((ratios.at(-1) ?? 0) * 100).toFixed(0)})`,
       );
     }
@@ -124,6 +130,9 @@ async function serve(name, redisUrl, hasMemory) {
   const { Controller, Get, Res, UseInterceptors } = await import('@nestjs/common');
   const { NestFactory } = await import('@nestjs/core');
   const { HttpCache, HttpCacheInterceptor, NoHttpCache, RedisCacheModule } = await import('nestjs-rcache');
+  const { Redis } = await import('ioredis');
+  const redis = new Redis(redisUrl);
+  await redis.set('asked', BODY);
   const Adapter =
     name === 'fastify'
       ? (await import('@nestjs/platform-fastify')).FastifyAdapter
@@ -141,6 +150,17 @@ async function serve(name, redisUrl, hasMemory) {
     /** @param {{ header(name: string, value: string): unknown }} response */
     idleConstant(response) {
       return this.constant(response);
+    }
+
+    /** @param {{ header(name: string, value: string): unknown }} response */
+    async asked(response) {
+      for (const each in headers) response.header(each, headers[each] ?? '');
+      return redis.get('asked');
+    }
+
+    /** @param {{ header(name: string, value: string): unknown }} response */
+    idleAsked(response) {
+      return this.asked(response);
     }
 
     plain() {
@@ -171,6 +191,10 @@ async function serve(name, redisUrl, hasMemory) {
   Res({ passthrough: true })(PlainController.prototype, 'constant', 0);
   route(PlainController.prototype, 'idleConstant', UseInterceptors(idle));
   Res({ passthrough: true })(PlainController.prototype, 'idleConstant', 0);
+  route(PlainController.prototype, 'asked');
+  Res({ passthrough: true })(PlainController.prototype, 'asked', 0);
+  route(PlainController.prototype, 'idleAsked', UseInterceptors(idle));
+  Res({ passthrough: true })(PlainController.prototype, 'idleAsked', 0);
   route(PlainController.prototype, 'plain');
   route(PlainController.prototype, 'idle', UseInterceptors(idle));
   route(CachedController.prototype, 'cached', HttpCache({ ttl: '1h', scope: 'public' }));

@@ -15,6 +15,8 @@ export interface CachedRoute extends StoragePolicy {
   readonly isOutermost: boolean;
   readonly cacheControl: string;
   readonly maxBodyBytes: number;
+  /** Whether this cache is bound to it more than once, or that cannot be known. */
+  readonly mayMeetTwice: boolean;
   /** Whether unsafe requests to its paths are answered here, too, and drop what is stored. */
   readonly hasUnsafe: boolean;
 }
@@ -44,6 +46,7 @@ const KEEP_MS = 10 * 60_000;
 /** Knows every route by its handler; what is constant about a route is found out once. */
 export class CachedRoutes {
   readonly #routes = new WeakMap<object, Map<unknown, CachedRoute | undefined>>();
+  readonly #concernUnsafe = new WeakMap<object, boolean>();
 
   /** @param isCache whether an interceptor, or the class of one, is this cache */
   constructor(
@@ -68,13 +71,19 @@ export class CachedRoutes {
 
   /** Whether responses to the paths of this controller may be stored, so that its unsafe requests must drop them. */
   concernsUnsafe(controller: Type): boolean {
-    return handlersOf(controller).some((handler) => this.#optionsOf(controller, handler) !== undefined);
+    let concerns = this.#concernUnsafe.get(controller);
+    if (concerns === undefined) {
+      concerns = handlersOf(controller).some((handler) => this.#optionsOf(controller, handler) !== undefined);
+      this.#concernUnsafe.set(controller, concerns);
+    }
+    return concerns;
   }
 
   #describe(controller: Type, handler: object): CachedRoute | undefined {
     const options = this.#optionsOf(controller, handler);
     if (options === undefined || answersItself(controller, handler)) return undefined;
-    const outermost = this.#interceptorsOf(controller, handler)[0];
+    const interceptors = this.#interceptorsOf(controller, handler);
+    const [outermost] = interceptors;
     const isPrivate = typeof options.scope === 'function';
     const isByResponse = options.scope === 'response';
     return {
@@ -82,6 +91,7 @@ export class CachedRoutes {
       version: String(read(VERSION, handler) ?? read(VERSION, controller)),
       options,
       isOutermost: outermost !== undefined && this.isCache(outermost),
+      mayMeetTwice: interceptors.filter(this.isCache).length !== 1,
       isPrivate,
       isByResponse,
       vary: lowerCase(options.vary),

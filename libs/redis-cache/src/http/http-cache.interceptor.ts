@@ -14,13 +14,7 @@ import { cacheGroups } from './cache-groups.js';
 import { CachedRoutes, type CachedRoute } from './cached-routes.js';
 import { HttpExchange } from './http-exchange.js';
 import { dropPaths, isSafe, isSuccess } from './http-invalidation.js';
-import {
-  CREDENTIAL_HEADERS,
-  hasCredentials,
-  matchedPath,
-  type HttpRequest,
-  type HttpResponse,
-} from './http-message.js';
+import { CREDENTIAL_HEADERS, matchedPath, type HttpRequest, type HttpResponse } from './http-message.js';
 import type { HttpCacheModuleOptions } from './http-options.js';
 import { pathTag } from './path-tag.js';
 import { directivesOf, type RequestDirectives } from './request-directives.js';
@@ -43,6 +37,7 @@ type Found = Extract<Lookup<StoredResponse>, { isHit: true }>;
 // The interceptor may stand in the way of a request twice, globally and on its route; the first one does the work.
 const handled = new WeakSet<HttpRequest>();
 const MAX_VARIED_KEYS = 1000;
+const NO_TAGS: readonly string[] = [];
 
 /**
  * Caches the responses of the controllers and routes it is bound to, and, bound globally, of those with `@HttpCache`; all
@@ -78,6 +73,7 @@ export class HttpCacheInterceptor implements NestInterceptor {
     this.#around = {
       cache: this.#cache,
       maxTtlMs: engine.maxTtlMs,
+      credentialHeaders: this.#credentialHeaders,
       mustThrow: unkeyedReads === 'throw',
       varied: new LRUCache<string, readonly string[]>({ max: MAX_VARIED_KEYS }),
       mayStore: (route, answer) => this.#mayStore(route, answer),
@@ -89,15 +85,15 @@ export class HttpCacheInterceptor implements NestInterceptor {
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> | Promise<Observable<unknown>> {
     if (context.getType() !== 'http' || !this.engine.isEnabled) return next.handle();
-    const request: HttpRequest = context.switchToHttp().getRequest();
+    const request = context.getArgByIndex<HttpRequest>(0);
     const { httpAdapter } = this.adapterHost;
     const method = httpAdapter.getRequestMethod(request) as string;
-    if (!isSafe(method)) return this.#unsafe(context, request, next);
+    if (method !== 'GET' && !isSafe(method)) return this.#unsafe(context, request, next);
     const route = this.#routes.of(context);
-    if (route === undefined || (method !== 'GET' && method !== 'HEAD') || handled.has(request)) return next.handle();
-    handled.add(request);
+    if (route === undefined || (method !== 'GET' && method !== 'HEAD')) return next.handle();
+    if (route.mayMeetTwice && !isFirst(request)) return next.handle();
 
-    const response: HttpResponse = context.switchToHttp().getResponse();
+    const response = context.getArgByIndex<HttpResponse>(1);
     const sendsStatus = this.options.cacheStatus !== false;
     const exchange = new HttpExchange(httpAdapter, route, request, response, sendsStatus, this.#report);
     const place = this.#placeOf(route, request);
@@ -124,48 +120,35 @@ export class HttpCacheInterceptor implements NestInterceptor {
     }
   }
 
-  async #look(
+  #look(
     exchange: HttpExchange,
-    place: Place,
+    { key, audience }: Place,
     next: CallHandler,
     method: string,
     directives: RequestDirectives | undefined,
-  ): Promise<Observable<unknown>> {
-    const cacheable = this.#cacheable(exchange, place, next);
-    if (typeof cacheable === 'string') return exchange.pass(next, `fwd=bypass; detail=${cacheable}`);
+  ): Observable<unknown> | Promise<Observable<unknown>> {
+    const tags = this.#storedTagsOf(exchange);
+    if (tags === undefined) return exchange.pass(next, 'fwd=bypass; detail=error');
+    const cacheable: Cacheable = { route: exchange.route, exchange, next, key, audience, tags };
     if (method === 'HEAD') return this.#head(cacheable);
     if (directives !== undefined) return this.#directed(cacheable, directives);
-    return of(await new ResponseLoad(this.#around, cacheable).answer());
+    return new ResponseLoad(this.#around, cacheable).answer().then((value) => of(value));
   }
 
-  #cacheable(exchange: HttpExchange, { key, audience }: Place, next: CallHandler): Cacheable | string {
+  /** `undefined` when they cannot be told. */
+  #storedTagsOf(exchange: HttpExchange): readonly string[] | undefined {
     const { request, route } = exchange;
-    let tags: readonly string[];
     try {
-      tags = this.#tagsOf(exchange);
+      const tags = this.#tagsOf(exchange);
+      return route.hasUnsafe ? [...tags, pathTag(request)] : tags;
     } catch (error) {
-      return this.#refuse(route, error);
+      this.#refuse(route, error);
+      return undefined;
     }
-    // Who asks is in the key, be it nobody.
-    const headers = audience === 'public' ? route.vary : [...route.vary, ...this.#credentialHeaders];
-    const principal = route.isPrivate ? 'known' : audience === 'public' ? 'anybody' : 'nobody';
-    return {
-      route,
-      exchange,
-      next,
-      key,
-      tags: route.hasUnsafe ? [...tags, pathTag(request)] : tags,
-      readable: route.isByResponse ? undefined : { headers, query: route.options.query, principal },
-      asked: {
-        hasCredentials: route.isByResponse && hasCredentials(request, this.#credentialHeaders),
-        salt: route.isPrivate ? JSON.stringify(audience, bigintText) : '',
-        nowMs: 0,
-      },
-    };
   }
 
   #tagsOf(exchange: HttpExchange): readonly string[] {
-    const { tags = [] } = exchange.route.options;
+    const { tags = NO_TAGS } = exchange.route.options;
     const named = typeof tags === 'function' ? tags(exchange.request) : tags;
     if (this.options.cacheGroups === true) exchange.groups = cacheGroups(named);
     return named;
@@ -205,8 +188,7 @@ export class HttpCacheInterceptor implements NestInterceptor {
 
   /** RFC 9111, 4.4: what is stored for the path goes, before the client hears that it has changed. */
   async #unsafe(context: ExecutionContext, request: HttpRequest, next: CallHandler): Promise<Observable<unknown>> {
-    if (handled.has(request) || !this.#routes.concernsUnsafe(context.getClass())) return next.handle();
-    handled.add(request);
+    if (!this.#routes.concernsUnsafe(context.getClass()) || !isFirst(request)) return next.handle();
     const value: unknown = await lastValueFrom(next.handle(), { defaultValue: undefined });
     const response = context.switchToHttp().getResponse<HttpResponse>();
     if (isSuccess(response.statusCode)) await dropPaths(this.#cache, request, response);
@@ -242,12 +224,14 @@ export class HttpCacheInterceptor implements NestInterceptor {
   }
 }
 
+function isFirst(request: HttpRequest): boolean {
+  if (handled.has(request)) return false;
+  handled.add(request);
+  return true;
+}
+
 /** Whether an interceptor, or the class of one, is this cache. */
 export function isHttpCache(interceptor: NestInterceptor | (new (...args: never[]) => NestInterceptor)): boolean {
   if (typeof interceptor !== 'function') return interceptor instanceof HttpCacheInterceptor;
   return interceptor === HttpCacheInterceptor || interceptor.prototype instanceof HttpCacheInterceptor;
-}
-
-function bigintText(_name: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? String(value) : value;
 }

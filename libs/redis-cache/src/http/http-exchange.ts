@@ -93,7 +93,7 @@ export class HttpExchange {
   answer(stored: StoredResponse, from: Provenance): unknown {
     this.report(outcomeOf(from));
     const { isOutermost, vary, cacheControl, isByResponse } = this.route;
-    const selection = isOutermost ? select(this.request, stored, () => bytesOf(stored.body)) : 'whole';
+    const selection = isOutermost ? select(this.request, stored) : 'whole';
     const isUnmodified = selection === 'unmodified';
     for (const name in stored.headers) {
       if (isOutermost ? isUnmodified && describesBody(name) : name === 'etag') continue;
@@ -107,46 +107,43 @@ export class HttpExchange {
     if (from.isHit || ageMs >= 1000) this.#set('Age', String(Math.floor(ageMs / 1000)));
     if (this.groups !== undefined) this.#set('Cache-Groups', this.groups);
     this.#addStatus(cacheStatus(from));
-    return isOutermost ? this.#select(stored, selection) : this.#whole(stored, toValue(stored.body));
+    return isOutermost ? this.#select(stored, selection) : this.#payload(stored.status, toValue(stored.body));
   }
 
   #select(stored: StoredResponse, selection: ReturnType<typeof select>): unknown {
     switch (selection) {
       case 'unmodified':
-        this.adapter.status(this.response, 304);
-        return undefined;
+        return this.#payload(304, undefined);
       case 'failed':
-        this.adapter.status(this.response, 412);
-        return undefined;
+        return this.#payload(412, undefined);
       case 'whole': {
         const { body } = stored;
         if (body.type === 'json' && stored.headers['content-type'] === undefined) {
           this.#set('Content-Type', 'application/json; charset=utf-8');
         }
-        return this.#whole(stored, body.type === 'bytes' ? this.#bytes(bytesOf(body)) : toPayload(body));
+        return this.#payload(stored.status, body.type === 'bytes' ? this.#bytes(bytesOf(body)) : toPayload(body));
       }
       case 'unsatisfiable':
         this.#set('Content-Range', `bytes */${bytesOf(stored.body).length}`);
-        this.adapter.status(this.response, 416);
-        return undefined;
+        return this.#payload(416, undefined);
       default:
         return this.#part(stored.body, selection);
     }
   }
 
-  #whole(stored: StoredResponse, payload: unknown): unknown {
-    this.adapter.status(this.response, stored.status);
+  #payload(status: number, payload: unknown): unknown {
+    // Nest has set that of the route already.
+    if (this.response.statusCode !== status) this.adapter.status(this.response, status);
     return payload;
   }
 
   #part(body: StoredBody, { start, end }: { start: number; end: number }): unknown {
     const bytes = bytesOf(body);
-    this.adapter.status(this.response, 206);
     this.#set('Content-Range', `bytes ${start}-${end}/${bytes.length}`);
     if (this.#get('Content-Type') === undefined) {
       this.#set('Content-Type', body.type === 'json' ? 'application/json; charset=utf-8' : 'text/plain; charset=utf-8');
     }
-    return this.#bytes(bytes.subarray(start, end + 1));
+    return this.#payload(206, this.#bytes(bytes.subarray(start, end + 1)));
   }
 
   #hideConditions(headers: IncomingHttpHeaders, previous: StoredResponse | undefined): IncomingHttpHeaders {

@@ -2,14 +2,15 @@ import fresh from 'fresh';
 import parseRange from 'range-parser';
 import { parseHttpDate } from './http-date.js';
 import type { HttpRequest } from './http-message.js';
+import { bytesOf } from './response-body.js';
 import type { StoredResponse } from './stored-response.js';
 
 /** What of a stored response a request gets: all of it, one part, or only the news that it holds (304) or not (412). */
 export type Selection =
   'whole' | 'unmodified' | 'failed' | 'unsatisfiable' | { readonly start: number; readonly end: number };
 
-/** RFC 9110, 13.2.2 and 14.2. `bytes` is asked for only when the request wants a part. */
-export function select({ headers }: HttpRequest, stored: StoredResponse, bytes: () => Buffer): Selection {
+/** RFC 9110, 13.2.2 and 14.2. */
+export function select({ headers }: HttpRequest, stored: StoredResponse): Selection {
   if (stored.status < 200 || stored.status > 299) return 'whole';
   const { etag, 'last-modified': modified, date } = stored.headers;
   if (headers['if-match'] !== undefined) {
@@ -25,7 +26,7 @@ export function select({ headers }: HttpRequest, stored: StoredResponse, bytes: 
   if (headers.range === undefined || stored.status !== 200 || !isForRange(headers['if-range'], etag, modified)) {
     return 'whole';
   }
-  const ranges = parseRange(bytes().length, headers.range);
+  const ranges = parseRange(bytesOf(stored.body).length, headers.range);
   if (ranges === -1) return 'unsatisfiable';
   // A list of parts would be a multipart body; whoever asks for one must expect the whole (RFC 9110, 14.2).
   return ranges === -2 || ranges.type !== 'bytes' || ranges.length !== 1 ? 'whole' : ranges[0]!;

@@ -35,33 +35,36 @@ export function audienceOf(
 export function responseKey(route: CachedRoute, path: string, request: HttpRequest, audience: KeyPart): string {
   const { protocol, hostname, hosts, params, query, headers } = request;
   const { vary, options } = route;
-  return named(route.name, [
-    path,
-    route.version,
-    protocol,
-    hostname,
-    headers.host,
-    canonical(hosts),
-    canonical(params),
-    options.query === undefined ? canonical(query) : pick(options.query, query),
-    vary.length === 0 ? 0 : vary.map((name) => canonical(headers[name])),
-    canonical(audience),
-  ]);
+  // The shortest way to a text that tells all of these apart: no header holds NUL, and JSON escapes it.
+  const place = `${route.name}\0${path}\0${route.version}\0${orNone(protocol)}\0${orNone(hostname)}\0${orNone(headers.host)}`;
+  const asked = options.query === undefined ? json(query) : JSON.stringify(pick(options.query, query));
+  const varied = vary.length === 0 ? '' : JSON.stringify(vary.map((name) => canonical(headers[name])));
+  return named(route.name, `${place}\0${json(hosts)}\0${json(params)}\0${asked}\0${varied}\0${json(audience)}`);
+}
+
+/** Nothing that a header or a URL can say stands for none. */
+function orNone(part: string | undefined): string {
+  return part ?? '\n';
+}
+
+function json(value: unknown): string {
+  const plain = canonical(value);
+  return plain === NO_FIELDS ? '0' : JSON.stringify(plain);
 }
 
 /** The key of the variant that a request gets. */
 export function variantKey(key: string, { vary, generation }: VaryMarker, request: HttpRequest): string {
   const values = vary.map((name) => normalised(name, request.headers[name]));
-  return named(key.slice(0, key.lastIndexOf(':')), [key, generation, values]);
+  return named(key.slice(0, key.lastIndexOf(':')), JSON.stringify([key, generation, values]));
 }
 
 /** Names of texts that were asked for before: a digest and an encoding for each hit would cost more than the hit. */
 const names = new LRUCache<string, string>({ max: 10_000 });
 const MAX_HINT_LENGTH = 100;
+const NO_FIELDS = 0;
 
-/** A short name of what tells these parts from all others, with `hint` for whoever reads the keys in Redis. */
-function named(hint: string, parts: readonly unknown[]): string {
-  const text = JSON.stringify([hint, parts]);
+/** A short name of a text, with `hint`, which the text tells, too, for whoever reads the keys in Redis. */
+function named(hint: string, text: string): string {
   const known = names.get(text);
   if (known !== undefined) return known;
   const digest = createHash('sha256').update(text).digest('base64url');
@@ -78,7 +81,7 @@ function canonical(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(canonical);
   if (!isPlainObject(value)) return { $: encodeKey([value as KeyPart]) };
   const fields = Object.keys(value);
-  if (fields.length === 0) return 0;
+  if (fields.length === 0) return NO_FIELDS;
   return { o: fields.sort().map((name) => [name, canonical((value as Record<string, unknown>)[name])]) };
 }
 

@@ -3,10 +3,12 @@ import type { Resolved } from '../cache/answers.js';
 import type { CacheService } from '../cache/cache.service.js';
 import type { CallOptions, LoadContext, StaleValue } from '../cache/entry-options.js';
 import { randomId } from '../cache/envelope.js';
+import type { KeyPart } from '../cache/key.js';
 import { InvalidArgumentError, InvalidOptionsError, RedisCacheError } from '../errors.js';
 import type { Provenance } from './cache-status.js';
 import type { CachedRoute } from './cached-routes.js';
 import type { HttpExchange } from './http-exchange.js';
+import { hasCredentials } from './http-message.js';
 import { type VaryMarker, variantKey } from './response-key.js';
 import type { Readable } from './request-guard.js';
 import {
@@ -25,6 +27,8 @@ export type Kept = StoredResponse | VaryMarker;
 export interface Surroundings {
   readonly cache: CacheService;
   readonly maxTtlMs: number;
+  /** In lower case. */
+  readonly credentialHeaders: readonly string[];
   readonly mustThrow: boolean;
   /** Looks at an answer before it is stored; `false` keeps it from that. */
   mayStore(route: CachedRoute, answer: Answer): boolean;
@@ -41,9 +45,9 @@ export interface Cacheable {
   readonly route: CachedRoute;
   readonly exchange: HttpExchange;
   readonly key: string;
+  /** Who shares the response, as it stands in the key. */
+  readonly audience: KeyPart;
   readonly tags: readonly string[];
-  readonly readable: Readable | undefined;
-  readonly asked: Asked;
   readonly next: CallHandler;
 }
 
@@ -158,8 +162,9 @@ export class ResponseLoad {
       context.skip();
       return undefined;
     }
-    const { route, exchange, next, readable } = this.request;
+    const { route, exchange, next } = this.request;
     const { mustThrow, cache } = this.around;
+    const readable = route.isByResponse ? undefined : this.#readable();
     const previous = isResponse(context.previous) ? context.previous : undefined;
     this.#isRevalidation = previous !== undefined;
     const asks = route.isByResponse ? previous : undefined;
@@ -184,9 +189,26 @@ export class ResponseLoad {
     return this.#keep(storable, context);
   }
 
+  /** Who asks is in the key, be it nobody. */
+  #readable(): Readable {
+    const { route, audience } = this.request;
+    const headers = audience === 'public' ? route.vary : [...route.vary, ...this.around.credentialHeaders];
+    const principal = route.isPrivate ? 'known' : audience === 'public' ? 'anybody' : 'nobody';
+    return { headers, query: route.options.query, principal };
+  }
+
+  #asked(): Asked {
+    const { route, exchange, audience } = this.request;
+    return {
+      hasCredentials: route.isByResponse && hasCredentials(exchange.request, this.around.credentialHeaders),
+      salt: route.isPrivate ? JSON.stringify(audience, bigintText) : '',
+      nowMs: Date.now(),
+    };
+  }
+
   #storable(answer: Answer, previous: StoredResponse | undefined): Storable | undefined {
-    const { route, asked } = this.request;
-    const now = { ...asked, nowMs: Date.now() };
+    const { route } = this.request;
+    const now = this.#asked();
     if (answer.status === 304 && previous !== undefined && route.isByResponse) {
       return toFreshened(previous, answer, route, now);
     }
@@ -247,6 +269,10 @@ export function isResponse(kept: Kept | undefined): kept is StoredResponse {
 
 function isServerError(error: unknown): boolean {
   return !(error instanceof HttpException) || SERVER_ERRORS.includes(error.getStatus());
+}
+
+function bigintText(_name: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value;
 }
 
 function union(names: readonly string[], others: readonly string[]): string[] {
