@@ -9,6 +9,7 @@ function routeOf(options: HttpCacheOptions<unknown> = {}): CachedRoute {
     version: '1',
     options,
     isOutermost: true,
+    mayMeetTwice: false,
     isPrivate: typeof options.scope === 'function',
     isByResponse: options.scope === 'response',
     vary: options.vary ?? [],
