@@ -63,8 +63,8 @@ export const protections = [
   },
   {
     removes: 'that a late joiner enters again',
-    file: 'cache/read-road.ts',
-    find: 'seenWhenJoined > 0 && flight.hasMarkerBefore(seenWhenJoined, tagsOf(outcome))',
+    file: 'cache/call.ts',
+    find: 'seen > 0 && this.flight.hasMarkerBefore(seen, tagsOf(outcome))',
     replace: 'false',
     spec: 'read-your-invalidation',
     test: 'by a getOrSet that',
@@ -96,7 +96,7 @@ export const protections = [
   {
     removes: 'single flight',
     file: 'cache/read-road.ts',
-    find: 'if (!request.isStrong) this.#flights.set(request.key, flight);',
+    find: 'flight.isOpen = !request.isStrong;',
     replace: '',
     spec: 'stampede',
     test: 'asks Redis a bounded number',

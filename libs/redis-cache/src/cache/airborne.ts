@@ -9,6 +9,14 @@ export class Airborne {
     return this.#last.keys();
   }
 
+  /** The flight of a key that new callers may join, or the refresh that stands for any other. */
+  open(key: string, isRefresh: boolean): Flight | undefined {
+    for (let flight = this.#last.get(key); flight !== undefined; flight = flight.earlier) {
+      if (flight.isOpen && flight.isRefresh === isRefresh) return flight;
+    }
+    return undefined;
+  }
+
   add(flight: Flight): void {
     flight.earlier = this.#last.get(flight.key);
     this.#last.set(flight.key, flight);

@@ -1,11 +1,13 @@
 import type { MissReason } from '../events.js';
 import type { CacheCore } from './backend.js';
+import type { Call, ReadRequest } from './call.js';
 import type { CallOptions, Loader } from './entry-options.js';
+import type { Outcome } from './flight.js';
 import type { Key } from './key.js';
 import { runUncached } from './loader-run.js';
 import type { Entry } from './memory-tier.js';
 import { NO_TAGS, type Policy, resolvePolicy, storedTags } from './policy.js';
-import type { Arrival, ReadRoad } from './read-road.js';
+import type { ReadRoad } from './read-road.js';
 
 /** What `lookup` finds: a value with its age, or why there is none. */
 export type Lookup<T> =
@@ -37,8 +39,19 @@ export interface Resolved<T> {
   readonly loadMs: number;
 }
 
-/** What comes of a read, or of a loader where there is no cache. */
-type Arrived<T> = Arrival | { readonly uncached: T };
+/** What callers leave with. */
+interface Departure<T, Answer> {
+  /** @param isShared another caller's flight brought it */
+  arrived(outcome: Outcome, isShared: boolean): Answer;
+  /** Where there is no cache. */
+  uncached(value: T): Answer;
+}
+
+const AS_SHARED: Departure<unknown, unknown> = {
+  arrived: ({ entry }) => entry.value.take(),
+  uncached: (value) => value,
+};
+const AS_COPY: Departure<unknown, unknown> = { ...AS_SHARED, arrived: ({ entry }) => entry.value.take(true) };
 
 const UNCACHED = {
   source: 'loader',
@@ -107,53 +120,66 @@ export class Answers {
   }
 
   load<T>(storedKey: string, loader: Loader<T>, options?: CallOptions<T>, onWait?: () => void): Promise<T> {
-    const asCopy = options?.values === 'copy';
-    const valueOf = (arrival: Arrived<T>): T =>
-      'uncached' in arrival ? arrival.uncached : (arrival.entry.value.take(asCopy) as T);
-    return this.arrive(storedKey, loader, options, valueOf, onWait);
+    const departure = options?.values === 'copy' ? AS_COPY : AS_SHARED;
+    return this.arrive(storedKey, loader, options, departure as Departure<T, T>, onWait);
   }
 
-  /**
-   * What `depart` makes of what arrives. Throws at once what is wrong with the options; everything else is a rejection.
-   */
-  arrive<T, Departure>(
+  /** What the departure makes of what arrives. Throws at once what is wrong with the options; everything else is a rejection. */
+  arrive<T, Answer>(
     storedKey: string,
     loader: Loader<T>,
     options: CallOptions<T> | undefined,
-    depart: (arrival: Arrived<T>) => Departure,
+    departure: Departure<T, Answer>,
     onWait?: () => void,
-  ): Promise<Departure> {
+  ): Promise<Answer> {
     const policy = this.#resolve(options);
     if (!this.isEnabled || options?.bypass === true) {
       this.core.stats.bypassed += 1;
-      return runUncached(storedKey, loader).then((uncached) => depart({ uncached }));
+      return runUncached(storedKey, loader).then((value) => departure.uncached(value));
     }
     const tags = typeof policy.tags === 'function' ? NO_TAGS : storedTags(policy.tags);
     const isStrong = options?.consistency === 'strong';
-    const startedAtMs = this.core.backend.clock.nowMs();
-    const request = { key: storedKey, policy, loader: loader as Loader<unknown>, tags, isStrong, startedAtMs, onWait };
-    return this.road.enter(
-      request,
-      (arrival) => depart(this.#arrived(storedKey, arrival, startedAtMs)),
-      () => {
-        // Nothing was found, whatever became of the load.
-        this.#missed(storedKey, 'absent');
-      },
-    );
+    const nowMs = this.core.backend.clock.nowMs();
+    return new Promise((resolve, reject) => {
+      const call = new AnsweredCall(
+        this,
+        storedKey,
+        policy,
+        loader as Loader<unknown>,
+        tags,
+        isStrong,
+        onWait,
+        nowMs,
+        departure,
+        resolve,
+        reject,
+      );
+      this.road.enter(call, nowMs);
+    });
   }
 
-  #arrived(storedKey: string, arrival: Arrival, startedAtMs: number): Arrival {
-    const { source, staleness, isShared, entry } = arrival;
+  /** Counts what a call got. */
+  arrived(call: ReadRequest, outcome: Outcome, isShared: boolean, startedAtMs: number): void {
+    const { entry, staleness } = outcome;
+    const source = this.#sourceOf(outcome);
     const { stats, backend } = this.core;
     const loadMs = source === 'loader' ? entry.loadMs : 0;
     stats.recordAnswer(Math.max(0, backend.clock.nowMs() - startedAtMs - loadMs), source === 'l1');
     if (isShared) stats.coalesced += 1;
     if (staleness !== undefined) {
-      backend.events.emit('stale', { cache: this.core.name, key: storedKey, reason: staleness });
+      backend.events.emit('stale', { cache: this.core.name, key: call.key, reason: staleness });
     }
-    if (source === 'loader') this.#missed(storedKey, 'absent');
-    else this.#countHit(storedKey, source, staleness !== undefined);
-    return arrival;
+    if (source === 'loader') this.#missed(call.key, 'absent');
+    else this.#countHit(call.key, source, staleness !== undefined);
+  }
+
+  /** Nothing was found, whatever became of the load. */
+  failed(call: ReadRequest): void {
+    this.#missed(call.key, 'absent');
+  }
+
+  #sourceOf({ source }: Outcome): Outcome['source'] {
+    return source === 'l2' ? this.core.storeTier : source;
   }
 
   #resolve(options: CallOptions<never> | undefined): Policy {
@@ -193,21 +219,54 @@ export class Answers {
 
   /** Like `load`, and says where the value came from. */
   resolve<T>(storedKey: string, loader: Loader<T>, options: CallOptions<T> | undefined): Promise<Resolved<T>> {
-    return this.arrive(storedKey, loader, options, (arrival) => {
-      if ('uncached' in arrival) return { ...UNCACHED, value: arrival.uncached };
-      const { entry, source, staleness, isStored, isShared } = arrival;
-      const nowMs = this.core.backend.clock.nowMs();
-      return {
-        value: entry.value.take(options?.values === 'copy') as T,
-        source,
-        isStale: staleness !== undefined,
-        isStored,
-        isShared,
-        ageMs: Math.max(0, nowMs - entry.createdAtMs),
-        remainingMs: isStored ? Math.max(0, entry.freshUntilMs - nowMs) : 0,
-        loadMs: entry.loadMs,
-      };
+    return this.arrive(storedKey, loader, options, {
+      uncached: (value) => ({ ...UNCACHED, value }),
+      arrived: (outcome, isShared) => {
+        const { entry, staleness, isStored } = outcome;
+        const nowMs = this.core.backend.clock.nowMs();
+        return {
+          value: entry.value.take(options?.values === 'copy') as T,
+          source: this.#sourceOf(outcome),
+          isStale: staleness !== undefined,
+          isStored,
+          isShared,
+          ageMs: Math.max(0, nowMs - entry.createdAtMs),
+          remainingMs: isStored ? Math.max(0, entry.freshUntilMs - nowMs) : 0,
+          loadMs: entry.loadMs,
+        };
+      },
     });
+  }
+}
+
+/** A call whose caller waits for a promise. */
+class AnsweredCall<T, Answer> implements Call {
+  constructor(
+    private readonly answers: Answers,
+    readonly key: string,
+    readonly policy: Policy,
+    readonly loader: Loader<unknown>,
+    readonly tags: readonly string[],
+    readonly isStrong: boolean,
+    readonly onWait: (() => void) | undefined,
+    private readonly startedAtMs: number,
+    private readonly departure: Departure<T, Answer>,
+    private readonly resolve: (answer: Answer) => void,
+    private readonly reject: (error: unknown) => void,
+  ) {}
+
+  arrived(outcome: Outcome, isShared: boolean): void {
+    try {
+      this.answers.arrived(this, outcome, isShared, this.startedAtMs);
+      this.resolve(this.departure.arrived(outcome, isShared));
+    } catch (error) {
+      this.reject(error);
+    }
+  }
+
+  failed(error: unknown): void {
+    this.answers.failed(this);
+    this.reject(error);
   }
 }
 

@@ -8,6 +8,7 @@ import { BulkLoad, type BulkLoader } from './bulk-load.js';
 import { checkInvalidateOptions, pairsOf, type WarmOptions, warmOptions } from './call-arguments.js';
 import type { CallOptions, EntryOptions, InvalidateOptions, LoadContext, Loader } from './entry-options.js';
 import { type EntryInspection, type InspectedKey, inspectEntry } from './entry-inspection.js';
+import type { Outcome } from './flight.js';
 import { encodeKey, type Key } from './key.js';
 import { encodeGlob, globMatcher } from './pattern.js';
 import { checkBulkLoader, checkLoader, runUncached } from './loader-run.js';
@@ -276,16 +277,22 @@ export class CacheService {
     const { concurrency, callOptions } = warmOptions(options);
     resolvePolicy(this.#policy, callOptions, this.#core.backend.maxTtlMs, 'Cache options', true);
     const result: WarmResult = { loaded: 0, present: 0, failed: 0 };
+    const departure = {
+      uncached: (): void => {
+        result.loaded += 1;
+      },
+      arrived: ({ source, staleness }: Outcome): void => {
+        if (source === 'loader') result.loaded += 1;
+        else if (staleness === 'error' || staleness === 'timeout') result.failed += 1;
+        else result.present += 1;
+      },
+    };
     const rest = storedKeys.entries();
     const worker = async (): Promise<void> => {
       for (const [index, key] of rest) {
         try {
           const load = (): T | Promise<T> => loader(keys[index] as K);
-          await this.#answers.arrive(key, load, { refresh: 'wait', ...callOptions }, (arrival) => {
-            if ('uncached' in arrival || arrival.source === 'loader') result.loaded += 1;
-            else if (arrival.staleness === 'error' || arrival.staleness === 'timeout') result.failed += 1;
-            else result.present += 1;
-          });
+          await this.#answers.arrive(key, load, { refresh: 'wait', ...callOptions }, departure);
         } catch {
           result.failed += 1;
         }

@@ -1,6 +1,8 @@
 import { type CacheCore, isUnanswered } from './backend.js';
 import { type EntryJudge, type Found, type KnownIds, none } from './entry-judge.js';
+import type { ValueReceiver } from '../redis/merged-reads.js';
 import type { Policy } from './policy.js';
+import type { RedisTier } from './redis-tier.js';
 
 export interface ReadOptions {
   /** Tags whose ids a load would need: asked for together with the entry when they are not known. */
@@ -9,24 +11,62 @@ export interface ReadOptions {
   readonly isStrong: boolean;
 }
 
-/** A read that is under way. */
-interface Reading {
-  readonly key: string;
-  readonly slotKey: string;
-  readonly policy: Policy;
-  readonly isStrong: boolean;
-  /** 0 for one whose entry must not be remembered. */
-  readonly ticket: number;
-  readonly startedAtMs: number;
-  /** Of the journal, when the read began. */
-  readonly carriedOut: number;
-  /** Until an announcement overtakes it. */
-  isCurrent: boolean;
+/** Who waits for a read. Told once, never at once; must not throw. */
+export interface ReadListener {
+  found(found: Found): void;
+  /** Never for anything Redis does. */
+  failed(error: unknown): void;
 }
 
-interface RunningRead {
-  readonly reading: Reading;
-  promise: Promise<Found>;
+/** What a read answers to. */
+interface Host {
+  arrived(reading: Reading, raw: Buffer | null, ids: KnownIds): void;
+  failed(reading: Reading, error: unknown): void;
+}
+
+/** A read that is under way. */
+class Reading implements ValueReceiver {
+  /** Until an announcement overtakes it. */
+  isCurrent: boolean;
+  #others: ReadListener[] | undefined;
+
+  constructor(
+    private readonly host: Host,
+    private readonly listener: ReadListener,
+    readonly key: string,
+    readonly slotKey: string,
+    readonly redisKey: string,
+    readonly policy: Policy,
+    readonly isStrong: boolean,
+    /** 0 for one whose entry must not be remembered. */
+    readonly ticket: number,
+    readonly startedAtMs: number,
+    /** Of the journal, when the read began. */
+    readonly carriedOut: number,
+  ) {
+    this.isCurrent = !isStrong;
+  }
+
+  join(listener: ReadListener): void {
+    (this.#others ??= []).push(listener);
+  }
+
+  received(raw: Buffer | null): void {
+    this.host.arrived(this, raw, NO_IDS);
+  }
+
+  failed(error: unknown): void {
+    this.host.failed(this, error);
+  }
+
+  tell(found: Found): void {
+    this.listener.found(found);
+    if (this.#others !== undefined) for (const listener of this.#others) listener.found(found);
+  }
+
+  tellFailure(error: unknown): void {
+    for (const listener of [this.listener, ...(this.#others ?? [])]) listener.failed(error);
+  }
 }
 
 const NO_IDS: KnownIds = new Map();
@@ -36,56 +76,87 @@ const NO_IDS: KnownIds = new Map();
  * the read began under trust and no announcement overtook it (the announcement usually comes first).
  */
 export class EntryReader {
-  readonly #running = new Map<string, RunningRead>();
+  readonly #running = new Map<string, Reading>();
+  readonly #host: Host = {
+    arrived: (reading, raw, ids) => {
+      this.#arrived(reading, raw, ids);
+    },
+    failed: (reading, error) => {
+      this.#failed(reading, error);
+    },
+  };
 
   constructor(
     private readonly core: CacheCore,
     private readonly judge: EntryJudge,
   ) {}
 
-  /** Never rejects for anything Redis does. */
-  read(
+  read(key: string, policy: Policy, options: ReadOptions): Promise<Found> {
+    return new Promise((found, failed) => {
+      this.readFor({ found, failed }, key, policy, options);
+    });
+  }
+
+  /** Like `read`, which most often is all there is to a call: no promise is made for it. */
+  readFor(
+    listener: ReadListener,
     key: string,
     policy: Policy,
     { tags, isStrong }: ReadOptions,
     nowMs = this.core.backend.clock.nowMs(),
-  ): Promise<Found> {
+  ): void {
     const { redis, coherence } = this.core.backend;
-    if (redis === undefined) return Promise.resolve(this.#readMemory(key));
+    if (redis === undefined) {
+      const found = this.#readMemory(key);
+      queueMicrotask(() => {
+        listener.found(found);
+      });
+      return;
+    }
     const running = isStrong ? undefined : this.#running.get(key);
-    if (running !== undefined) return running.promise;
+    if (running !== undefined) {
+      running.join(listener);
+      return;
+    }
     const slotKey = this.core.slotKey(key);
-    const reading: Reading = {
+    const reading = new Reading(
+      this.#host,
+      listener,
       key,
       slotKey,
+      redis.tier.entryKey(slotKey),
       policy,
       isStrong,
-      ticket: isStrong ? 0 : coherence.ticket(slotKey, nowMs),
-      startedAtMs: nowMs,
-      carriedOut: redis.journal.carriedOut,
-      isCurrent: !isStrong,
-    };
+      isStrong ? 0 : coherence.ticket(slotKey, nowMs),
+      nowMs,
+      redis.journal.carriedOut,
+    );
+    if (!isStrong) this.#running.set(key, reading);
     this.core.stats.readsL2 += 1;
-    const raw = redis.tier.get(slotKey);
     const unknown = this.#unknown(reading, tags);
-    const promise =
-      unknown === undefined
-        ? raw.then(
-            (value) => this.#arrived(reading, value, NO_IDS),
-            (error: unknown) => this.#failed(reading, error),
-          )
-        : Promise.all([raw, this.judge.ask(unknown, isStrong, reading.ticket !== 0)]).then(
-            ([value, ids]) => this.#arrived(reading, value, ids),
-            (error: unknown) => this.#failed(reading, error),
-          );
-    if (!isStrong) this.#running.set(key, { reading, promise });
-    return promise;
+    if (unknown === undefined) redis.tier.ask(reading);
+    else this.#askWithIds(redis.tier, reading, unknown);
+  }
+
+  #askWithIds(tier: RedisTier, reading: Reading, unknown: readonly string[]): void {
+    const { redisKey, isStrong, ticket } = reading;
+    const raw = new Promise<Buffer | null>((received, failed) => {
+      tier.ask({ redisKey, received, failed });
+    });
+    Promise.all([raw, this.judge.ask(unknown, isStrong, ticket !== 0)]).then(
+      ([value, ids]) => {
+        this.#arrived(reading, value, ids);
+      },
+      (error: unknown) => {
+        this.#failed(reading, error);
+      },
+    );
   }
 
   overtake(key: string): void {
-    const running = this.#running.get(key);
-    if (running === undefined) return;
-    running.reading.isCurrent = false;
+    const reading = this.#running.get(key);
+    if (reading === undefined) return;
+    reading.isCurrent = false;
     this.#running.delete(key);
   }
 
@@ -94,19 +165,31 @@ export class EntryReader {
   }
 
   /** Answers at once when nothing has to be asked, which is nearly always. */
-  #arrived(reading: Reading, raw: Buffer | null, ids: KnownIds): Found | Promise<Found> {
+  #arrived(reading: Reading, raw: Buffer | null, ids: KnownIds): void {
     const nowMs = this.core.backend.clock.nowMs();
     this.core.stats.recordRead(nowMs - reading.startedAtMs);
+    let found: Found | Promise<Found>;
     try {
-      const found = this.#foundAt(reading, raw, ids, nowMs);
-      if (!(found instanceof Promise)) return this.#finished(reading, raw, ids, found);
-      return found.then(
-        (later) => this.#finished(reading, raw, ids, later),
-        (error: unknown) => this.#failed(reading, error),
-      );
+      found = this.#foundAt(reading, raw, ids, nowMs);
+      if (!(found instanceof Promise)) found = this.#finished(reading, raw, ids, found);
     } catch (error) {
-      return this.#failed(reading, error);
+      this.#failed(reading, error);
+      return;
     }
+    if (!(found instanceof Promise)) {
+      reading.tell(found);
+      return;
+    }
+    found
+      .then((later) => this.#finished(reading, raw, ids, later))
+      .then(
+        (later) => {
+          reading.tell(later);
+        },
+        (error: unknown) => {
+          this.#failed(reading, error);
+        },
+      );
   }
 
   #finished(reading: Reading, raw: Buffer | null, ids: KnownIds, judged: Found): Found {
@@ -121,15 +204,18 @@ export class EntryReader {
     return found;
   }
 
-  #failed(reading: Reading, error: unknown): Found {
+  #failed(reading: Reading, error: unknown): void {
     this.#ended(reading);
-    if (!isUnanswered(error)) throw error;
+    if (!isUnanswered(error)) {
+      reading.tellFailure(error);
+      return;
+    }
     this.core.stats.errorsL2 += 1;
-    return { state: 'unavailable' };
+    reading.tell({ state: 'unavailable' });
   }
 
   #ended(reading: Reading): void {
-    if (this.#running.get(reading.key)?.reading === reading) this.#running.delete(reading.key);
+    if (this.#running.get(reading.key) === reading) this.#running.delete(reading.key);
   }
 
   #foundAt(reading: Reading, raw: Buffer | null, ids: KnownIds, nowMs: number): Found | Promise<Found> {

@@ -7,27 +7,33 @@ const outcome = { source: 'loader', isStored: true, entry: {} as Entry } as cons
 const stale = { id: 'stale' } as Entry;
 const impatient = (ms: number): Policy => ({ ...DEFAULT_POLICY, hardTimeoutMs: ms });
 
+function join(flight: Flight, policy: Policy): Promise<Outcome> {
+  return new Promise((landed, crashed) => {
+    flight.join({ policy, landed, crashed });
+  });
+}
+
 describe('a flight', () => {
   beforeEach(() => jest.useFakeTimers());
   afterEach(() => jest.useRealTimers());
 
   it('lands for all who joined', async () => {
     const flight = new Flight('k');
-    const callers = [flight.join(DEFAULT_POLICY), flight.join(DEFAULT_POLICY)];
+    const callers = [join(flight, DEFAULT_POLICY), join(flight, DEFAULT_POLICY)];
     flight.land(outcome);
     expect(await Promise.all(callers)).toEqual([outcome, outcome]);
   });
 
   it('crashes for all who joined, with what was thrown', async () => {
     const flight = new Flight('k');
-    const callers = [flight.join(DEFAULT_POLICY), flight.join(DEFAULT_POLICY)];
+    const callers = [join(flight, DEFAULT_POLICY), join(flight, DEFAULT_POLICY)];
     flight.crash('thrown');
     expect(await Promise.allSettled(callers)).toEqual(Array(2).fill({ status: 'rejected', reason: 'thrown' }));
   });
 
   it('starts no clock while it only reads, and leaves none behind', async () => {
     const flight = new Flight('k');
-    const caller = flight.join(impatient(10));
+    const caller = join(flight, impatient(10));
     expect(jest.getTimerCount()).toBe(0);
     flight.becomesSlow();
     flight.becomesSlow();
@@ -40,8 +46,8 @@ describe('a flight', () => {
   it('gives up for one caller at a time, and is abandoned with the last', async () => {
     const flight = new Flight('k');
     flight.becomesSlow();
-    const first = expect(flight.join(impatient(10))).rejects.toThrow(LoaderTimeoutError);
-    const second = expect(flight.join(impatient(20))).rejects.toThrow(LoaderTimeoutError);
+    const first = expect(join(flight, impatient(10))).rejects.toThrow(LoaderTimeoutError);
+    const second = expect(join(flight, impatient(20))).rejects.toThrow(LoaderTimeoutError);
     await jest.advanceTimersByTimeAsync(10);
     await first;
     expect(flight.isAbandoned).toBe(false);
@@ -68,7 +74,7 @@ describe('a flight', () => {
       flight.stale = stale;
       flight.isStaleServable = async () => true;
       flight.becomesSlow();
-      const caller = flight.join(soft);
+      const caller = join(flight, soft);
       await jest.advanceTimersByTimeAsync(10);
       expect(await caller).toMatchObject({ entry: stale, staleness: 'timeout' });
       await jest.advanceTimersByTimeAsync(100);
@@ -83,7 +89,7 @@ describe('a flight', () => {
       flight.stale = entry;
       flight.isStaleServable = async () => isServable;
       flight.becomesSlow();
-      const caller = flight.join(soft);
+      const caller = join(flight, soft);
       await jest.advanceTimersByTimeAsync(50);
       flight.land(outcome);
       expect(await caller).toBe(outcome);
@@ -95,7 +101,7 @@ describe('a flight', () => {
       flight.stale = stale;
       flight.isStaleServable = () => new Promise((resolve) => (check = resolve));
       flight.becomesSlow();
-      const caller = flight.join(soft);
+      const caller = join(flight, soft);
       await jest.advanceTimersByTimeAsync(10);
       flight.land(outcome);
       check(true);

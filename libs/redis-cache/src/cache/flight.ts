@@ -13,16 +13,21 @@ export interface Outcome {
   readonly valueTags?: readonly string[];
 }
 
-interface Caller {
+/** Who waits for a flight. Told once; must not throw. */
+export interface Caller {
   readonly policy: Policy;
-  readonly arrive: (outcome: Outcome) => void;
-  readonly reject: (error: unknown) => void;
-  hardTimer: NodeJS.Timeout | undefined;
-  softTimer: NodeJS.Timeout | undefined;
+  landed(outcome: Outcome): void;
+  crashed(error: unknown): void;
+}
+
+interface Timers {
+  readonly hard: NodeJS.Timeout;
+  readonly soft: NodeJS.Timeout | undefined;
 }
 
 const MAX_MARKERS = 1000;
 const NO_MARKERS: string[] = [];
+const NO_CALLERS: Caller[] = [];
 
 /**
  * One road to a value, shared by all callers of its key in this process: they join until an invalidation cuts it.
@@ -30,6 +35,8 @@ const NO_MARKERS: string[] = [];
  */
 export class Flight {
   isCut = false;
+  /** Whether others may join it, or, of a refresh, whether it stands for any other; said by the road. */
+  isOpen = false;
   /** Whether it waited for the load of another process. */
   hasWaited = false;
   /** Set by the road when others may join. */
@@ -44,10 +51,11 @@ export class Flight {
   /** Few loaders look at their signal, and no reader does. */
   #controller: AbortController | undefined;
   #isAbandoned = false;
-  #callers: Caller[] = [];
+  #callers = NO_CALLERS;
   #markers = NO_MARKERS;
   #markersOverflowed = false;
-  #isSlow = false;
+  /** Of every caller, from when it became slow. */
+  #timers: Map<Caller, Timers> | undefined;
   #isKept: boolean;
   #timer: NodeJS.Timeout | undefined;
 
@@ -83,52 +91,26 @@ export class Flight {
     return this.#markersOverflowed ? Infinity : this.#markers.length;
   }
 
-  join(policy: Policy): Promise<Outcome>;
-  /** @param answer what the caller makes of the outcome, and of a failure; spares a promise for each step */
-  join<T>(policy: Policy, answer: (outcome: Outcome) => T | PromiseLike<T>, onFailure: () => void): Promise<T>;
-  join(
-    policy: Policy,
-    answer: (outcome: Outcome) => unknown = (outcome) => outcome,
-    onFailure?: () => void,
-  ): Promise<unknown> {
-    return new Promise((resolve, reject: (error: unknown) => void) => {
-      const caller: Caller = {
-        policy,
-        arrive: (outcome) => {
-          try {
-            resolve(answer(outcome));
-          } catch (error) {
-            reject(error);
-          }
-        },
-        reject:
-          onFailure === undefined
-            ? reject
-            : (error) => {
-                onFailure();
-                reject(error);
-              },
-        hardTimer: undefined,
-        softTimer: undefined,
-      };
-      this.#callers.push(caller);
-      if (this.#isSlow) this.#startTimers(caller);
-    });
+  join(caller: Caller): void {
+    // Most flights have one caller, and a list that grows takes room for many.
+    if (this.#callers.length === 0) this.#callers = [caller];
+    else this.#callers.push(caller);
+    if (this.#timers !== undefined) this.#startTimers(this.#timers, caller);
   }
 
   /** From here on the flight may take as long as a loader takes. */
   becomesSlow(): void {
-    if (this.#isSlow) return;
-    this.#isSlow = true;
-    for (const caller of this.#callers) this.#startTimers(caller);
+    if (this.#timers !== undefined) return;
+    this.#timers = new Map();
+    for (const caller of this.#callers) this.#startTimers(this.#timers, caller);
   }
 
   land(outcome: Outcome): void {
-    for (const caller of this.#leave()) caller.arrive(outcome);
+    for (const caller of this.#leave()) caller.landed(outcome);
   }
 
   crash(error: unknown): void {
-    for (const caller of this.#leave()) caller.reject(error);
+    for (const caller of this.#leave()) caller.crashed(error);
   }
 
   /** A refresh nobody waits for still ends, at its hard timeout. */
@@ -164,22 +146,23 @@ export class Flight {
     this.#controller?.abort();
   }
 
-  #startTimers(caller: Caller): void {
+  #startTimers(timers: Map<Caller, Timers>, caller: Caller): void {
     const { hardTimeoutMs, softTimeoutMs } = caller.policy;
-    caller.hardTimer = timer(() => {
+    const hard = timer(() => {
       this.#dismiss(caller);
-      caller.reject(new LoaderTimeoutError(this.key, hardTimeoutMs));
+      caller.crashed(new LoaderTimeoutError(this.key, hardTimeoutMs));
       if (this.#callers.length === 0 && !this.#isKept) this.#abandon();
     }, hardTimeoutMs);
-    if (softTimeoutMs === undefined) return;
-    caller.softTimer = setTimeout(() => void this.#answerStale(caller), softTimeoutMs);
+    const soft =
+      softTimeoutMs === undefined ? undefined : setTimeout(() => void this.#answerStale(caller), softTimeoutMs);
+    timers.set(caller, { hard, soft });
   }
 
   async #answerStale(caller: Caller): Promise<void> {
     if (this.stale === undefined || !(await this.isStaleServable?.()) || !this.#dismiss(caller)) return;
     // The load goes on for the next reader, as a refresh would.
     this.#isKept = true;
-    caller.arrive({ entry: this.stale, source: 'l2', staleness: 'timeout', isStored: true });
+    caller.landed({ entry: this.stale, source: 'l2', staleness: 'timeout', isStored: true });
   }
 
   /** @returns whether the caller still waited */
@@ -187,24 +170,26 @@ export class Flight {
     const index = this.#callers.indexOf(caller);
     if (index === -1) return false;
     this.#callers.splice(index, 1);
-    clear(caller);
+    this.#stopTimers(caller);
     return true;
   }
 
   #leave(): Caller[] {
     const callers = this.#callers;
-    this.#callers = [];
-    if (this.#isSlow) for (const caller of callers) clear(caller);
+    this.#callers = NO_CALLERS;
+    if (this.#timers !== undefined) for (const caller of callers) this.#stopTimers(caller);
     return callers;
+  }
+
+  #stopTimers(caller: Caller): void {
+    const timers = this.#timers?.get(caller);
+    clearTimeout(timers?.hard);
+    clearTimeout(timers?.soft);
+    this.#timers?.delete(caller);
   }
 }
 
 /** Does not keep a process alive that has nothing else to do. */
 function timer(run: () => void, ms: number): NodeJS.Timeout {
   return setTimeout(run, ms).unref();
-}
-
-function clear({ hardTimer, softTimer }: Caller): void {
-  clearTimeout(hardTimer);
-  clearTimeout(softTimer);
 }

@@ -2,8 +2,8 @@ import { LRUCache } from 'lru-cache';
 import type { MissReason, RefreshResult } from '../events.js';
 import { Airborne } from './airborne.js';
 import type { CacheCore } from './backend.js';
+import { type Call, Passenger, type ReadRequest } from './call.js';
 import type { CoherentCache, Forgotten } from './coherence.js';
-import type { Loader } from './entry-options.js';
 import { EntryJudge, type Found } from './entry-judge.js';
 import { EntryReader } from './entry-reader.js';
 import { Flight, type Outcome } from './flight.js';
@@ -16,28 +16,12 @@ import { Waiters } from './waiters.js';
 /** After a failed refresh the stale value is answered without another attempt for this long. */
 const REFRESH_BACKOFF_MS = 5000;
 
-export interface ReadRequest {
-  readonly key: string;
-  readonly policy: Policy;
-  readonly loader: Loader<unknown>;
-  /** Encoded tags known before the load. */
-  readonly tags: readonly string[];
-  readonly isStrong: boolean;
-  /** When it was made, which must be now: trust is measured by it. */
-  readonly startedAtMs: number;
-  /** Called when the answer depends on a load that somebody else has begun. */
-  readonly onWait?: (() => void) | undefined;
-}
-
 /** An entry that is there, and from which tier it came. */
 export interface FoundEntry {
   readonly entry: Entry;
   readonly source: 'l1' | 'l2';
   readonly isStale: boolean;
 }
-
-/** An outcome, and whether another caller's flight brought it. */
-export type Arrival = Omit<Outcome, 'valueTags'> & { readonly isShared: boolean };
 
 /**
  * The one road on which values are read: memory, then single flight, then Redis, then lease, loader and fill. Fails
@@ -48,9 +32,6 @@ export class ReadRoad implements CoherentCache {
   readonly #reader: EntryReader;
   readonly #waiters = new Waiters();
   readonly #loads: Loads;
-  /** Flights that may be joined, and refreshes, by key. */
-  readonly #flights = new Map<string, Flight>();
-  readonly #refreshes = new Map<string, Flight>();
   readonly #airborne = new Airborne();
   readonly #backoffUntilMs = new LRUCache<string, number>({ max: 1000 });
 
@@ -74,27 +55,41 @@ export class ReadRoad implements CoherentCache {
     const remembered = usesMemory ? this.#remembered(key) : undefined;
     if (remembered !== undefined) return Promise.resolve(depart({ ...remembered, source: 'l1' }));
     if (usesMemory) this.core.stats.missesL1 += 1;
-    return this.#reader.read(key, policy, { tags: NO_TAGS, isStrong }).then((found) => {
-      if (found.state === 'unavailable') return depart('unavailable');
-      if (found.state === 'none') return depart(found.reason);
-      return depart({ entry: found.entry, source: this.core.storeTier, isStale: found.state === 'stale' });
+    return new Promise((resolve, reject) => {
+      const leave = (found: Found): T => {
+        if (found.state === 'unavailable') return depart('unavailable');
+        if (found.state === 'none') return depart(found.reason);
+        return depart({ entry: found.entry, source: this.core.storeTier, isStale: found.state === 'stale' });
+      };
+      const found = (what: Found): void => {
+        try {
+          resolve(leave(what));
+        } catch (error) {
+          reject(error);
+        }
+      };
+      this.#reader.readFor({ found, failed: reject }, key, policy, { tags: NO_TAGS, isStrong });
     });
   }
 
   /**
-   * A value, from wherever it is nearest, and what `depart` makes of it. Rejects with what the loader threw, or with our
-   * error for the caller; `onFailure` is called before that.
+   * A value, from wherever it is nearest.
+   *
+   * @param nowMs trust is measured by it
    */
-  enter<T>(request: ReadRequest, depart: (arrival: Arrival) => T, onFailure: () => void): Promise<T> {
-    refuseRecursion(this.core, request.key);
-    const known = this.#answerFromMemory(request);
-    if (known !== undefined) return Promise.resolve(depart(arrivalOf(known, false)));
-    if (request.policy.usesMemory && !request.isStrong) this.core.stats.missesL1 += 1;
-    return this.#board(request, depart, onFailure);
+  enter(call: Call, nowMs: number): void {
+    refuseRecursion(this.core, call.key);
+    const known = this.#answerFromMemory(call);
+    if (known !== undefined) {
+      call.arrived(known, false);
+      return;
+    }
+    if (call.policy.usesMemory && !call.isStrong) this.core.stats.missesL1 += 1;
+    this.#board(call, nowMs);
   }
 
   /** Runs a write whose result is to be stored, told of what is invalidated meanwhile like any load. */
-  async put(request: Omit<ReadRequest, 'startedAtMs'>): Promise<Outcome> {
+  async put(request: ReadRequest): Promise<Outcome> {
     const flight = new Flight(request.key, request.tags);
     this.#airborne.add(flight);
     try {
@@ -185,9 +180,8 @@ export class ReadRoad implements CoherentCache {
   }
 
   /** A flight whose callers have all given up is ending with an abort: nobody else should get that. */
-  #joinable(key: string): Flight | undefined {
-    const flight = this.#flights.get(key);
-    return flight === undefined || flight.isAbandoned || this.#isOutOfTouch(flight) ? undefined : flight;
+  #isJoinable(flight: Flight): boolean {
+    return !flight.isAbandoned && !this.#isOutOfTouch(flight);
   }
 
   /** Where nobody tells of changes nothing cuts a flight, so what it answers grows older than a copy may be. */
@@ -198,27 +192,25 @@ export class ReadRoad implements CoherentCache {
   }
 
   /** Joins the flight of the key, or begins one. */
-  #board<T>(request: ReadRequest, depart: (arrival: Arrival) => T, onFailure: () => void): Promise<T> {
-    const running = request.isStrong ? undefined : this.#joinable(request.key);
-    const isShared = running !== undefined;
-    const flight = running ?? this.#launch(request);
-    if (isShared) request.onWait?.();
-    const seenWhenJoined = flight.markersSeen;
-    const answer = (outcome: Outcome): T | Promise<T> => {
-      // Whoever came after one of the entry's tags was invalidated must not get what was read or loaded before.
-      const isOld = seenWhenJoined > 0 && flight.hasMarkerBefore(seenWhenJoined, tagsOf(outcome));
-      if (!isOld) return depart(arrivalOf(outcome, isShared, this.core.storeTier));
-      const again = { ...request, startedAtMs: this.core.backend.clock.nowMs() };
-      const known = this.#answerFromMemory(again);
-      return known === undefined ? this.#board(again, depart, onFailure) : depart(arrivalOf(known, false));
-    };
-    return flight.join(request.policy, answer, onFailure);
+  #board(call: Call, nowMs: number): void {
+    const open = call.isStrong ? undefined : this.#airborne.open(call.key, false);
+    const isShared = open !== undefined && this.#isJoinable(open);
+    if (isShared) call.onWait?.();
+    else if (open !== undefined) open.isOpen = false;
+    const flight = isShared ? open : this.#launch(call, nowMs);
+    flight.join(new Passenger(call, flight, isShared, this.#boardAgain));
   }
 
-  #launch(request: ReadRequest): Flight {
+  readonly #boardAgain = (call: Call): void => {
+    const known = this.#answerFromMemory(call);
+    if (known === undefined) this.#board(call, this.core.backend.clock.nowMs());
+    else call.arrived(known, false);
+  };
+
+  #launch(request: ReadRequest, nowMs: number): Flight {
     const flight = new Flight(request.key, request.tags);
-    flight.startedAtMs = request.startedAtMs;
-    if (!request.isStrong) this.#flights.set(request.key, flight);
+    flight.startedAtMs = nowMs;
+    flight.isOpen = !request.isStrong;
     this.#takeOff(flight, request);
     return flight;
   }
@@ -226,36 +218,42 @@ export class ReadRoad implements CoherentCache {
   /** Loads in the background, once at a time per key in this process and in the fleet. */
   #refresh(request: ReadRequest, replaced: Entry): void {
     const { key, policy, tags } = request;
-    if (this.#refreshes.has(key) || this.#flights.has(key) || this.#isBackingOff(key)) return;
+    if (this.#airborne.open(key, true) !== undefined || this.#airborne.open(key, false) !== undefined) return;
+    if (this.#isBackingOff(key)) return;
     const flight = new Flight(key, tags, replaced);
-    this.#refreshes.set(key, flight);
+    flight.isOpen = true;
     flight.startedAtMs = this.core.backend.clock.nowMs();
     flight.abortAfter(policy.hardTimeoutMs);
     this.#takeOff(flight, request);
   }
 
-  /** Most flights are one read of Redis: only what comes after it is worth more than one promise. */
+  /** Most flights are one read of Redis: only what comes after it is worth a promise. */
   #takeOff(flight: Flight, request: ReadRequest): void {
     this.#airborne.add(flight);
-    const fail = (error: unknown): void => {
+    const failed = (error: unknown): void => {
       this.#touchDown(flight, 'error');
       flight.crash(error);
     };
-    this.#reader.read(request.key, request.policy, request, flight.startedAtMs).then((found) => {
-      const outcome = this.#outcomeOf(flight, request, found);
+    const found = (what: Found): void => {
+      let outcome: Outcome | undefined;
+      try {
+        outcome = this.#outcomeOf(flight, request, what);
+      } catch (error) {
+        failed(error);
+        return;
+      }
       if (outcome === undefined) {
-        this.#flyOn(flight, request, found).catch(fail);
+        this.#flyOn(flight, request, what).catch(failed);
         return;
       }
       this.#touchDown(flight, 'needless');
       flight.land(outcome);
-    }, fail);
+    };
+    this.#reader.readFor({ found, failed }, request.key, request.policy, request, flight.startedAtMs);
   }
 
   #touchDown(flight: Flight, result: RefreshResult): void {
     this.#airborne.remove(flight);
-    const flights = this.#groupOf(flight);
-    if (flights.get(flight.key) === flight) flights.delete(flight.key);
     flight.end();
     if (flight.replaced === undefined) return;
     const trigger = flight.startedAtMs < flight.replaced.freshUntilMs ? 'early' : 'stale';
@@ -279,7 +277,8 @@ export class ReadRoad implements CoherentCache {
 
   /** Loads, and reads again when somebody else has loaded. A refresh that turns out to be needless brings nothing. */
   async #flyOn(flight: Flight, request: ReadRequest, firstFound: Found): Promise<void> {
-    const load: LoadRequest = { ...request, flight };
+    const { policy, loader, tags, isStrong, onWait } = request;
+    const load: LoadRequest = { flight, policy, loader, tags, isStrong, onWait };
     flight.isStaleServable = () => this.#isStillServable(load);
     let outcome: Outcome | undefined;
     for (let found = firstFound; ; found = await this.#reader.read(request.key, request.policy, request)) {
@@ -317,7 +316,7 @@ export class ReadRoad implements CoherentCache {
 
   /** The refresh begins when this flight has left its place. */
   #refreshAfter(flight: Flight, request: ReadRequest, replaced: Entry): void {
-    if (this.#flights.get(request.key) === flight) this.#flights.delete(request.key);
+    if (!flight.isRefresh) flight.isOpen = false;
     this.#refresh(request, replaced);
   }
 
@@ -330,28 +329,14 @@ export class ReadRoad implements CoherentCache {
     return untilMs !== undefined && this.core.backend.clock.nowMs() < untilMs;
   }
 
-  #groupOf(flight: Flight): Map<string, Flight> {
-    return flight.isRefresh ? this.#refreshes : this.#flights;
-  }
-
   /** Who waits keeps waiting; whoever comes now never joins. */
   #cutFlight(flight: Flight): void {
     flight.isCut = true;
-    const flights = this.#groupOf(flight);
-    if (flights.get(flight.key) === flight) flights.delete(flight.key);
+    flight.isOpen = false;
   }
 }
 
 function refreshResult(outcome: Outcome | undefined): RefreshResult {
   if (outcome?.staleness !== undefined) return 'error';
   return outcome?.source === 'loader' ? 'success' : 'needless';
-}
-
-function arrivalOf(outcome: Outcome, isShared: boolean, storeTier: 'l1' | 'l2' = 'l2'): Arrival {
-  const { entry, source, staleness, isStored } = outcome;
-  return { entry, source: source === 'l2' ? storeTier : source, staleness, isStored, isShared };
-}
-
-function tagsOf({ entry, valueTags = [] }: Outcome): string[] {
-  return [...entry.ids.map(({ tag }) => tag), ...valueTags];
 }

@@ -1,4 +1,5 @@
 import type { Keyspace } from '../redis/keyspace.js';
+import type { ValueReceiver } from '../redis/merged-reads.js';
 import type { JournalItem } from '../redis/journal.js';
 import type { RedisConnection } from '../redis/redis-connection.js';
 import type { Shard } from '../redis/shard.js';
@@ -41,8 +42,13 @@ export class RedisTier implements TagIds {
     private readonly maxTtlMs: number,
   ) {}
 
-  get(slotKey: string): Promise<Buffer | null> {
-    return this.connection.get(this.keyspace.of('e', slotKey));
+  entryKey(slotKey: string): string {
+    return this.keyspace.of('e', slotKey);
+  }
+
+  /** Asks for an entry, of which the receiver knows the key. */
+  ask(receiver: ValueReceiver): void {
+    this.connection.ask(receiver);
   }
 
   /** Whether somebody loads the entry, or did a moment ago. */

@@ -8,7 +8,8 @@ import type { InvalidateOptions } from './entry-options.js';
 import type { Outcome } from './flight.js';
 import { newEntry } from './new-entry.js';
 import { freshMs, type Policy } from './policy.js';
-import type { ReadRequest, ReadRoad } from './read-road.js';
+import type { ReadRequest } from './call.js';
+import type { ReadRoad } from './read-road.js';
 import { encodeValue, type EncodedValue } from './value.js';
 
 /**
@@ -155,7 +156,7 @@ export class WriteRoad {
    * Runs a write and stores its result, unless something was written or invalidated meanwhile: the entry is removed then,
    * for nobody knows whose value is the newer. Rejects with what the write threw.
    */
-  async put(request: Omit<ReadRequest, 'startedAtMs'>): Promise<WriteStatus> {
+  async put(request: ReadRequest): Promise<WriteStatus> {
     const { core, reads } = this;
     const { key } = request;
     reads.keyChanged(key, 'xe');

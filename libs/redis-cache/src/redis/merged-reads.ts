@@ -15,10 +15,11 @@ interface Target {
   execute<T>(lane: 'data', command: string, operation: (client: Redis) => Promise<T>): Promise<T>;
 }
 
-interface PendingRead {
-  key: string;
-  resolve: (value: Buffer | null) => void;
-  reject: (error: unknown) => void;
+/** Who asks for a key. Told once, never at once, what it holds or why nobody knows; must not throw. */
+export interface ValueReceiver {
+  readonly redisKey: string;
+  received(value: Buffer | null): void;
+  failed(error: unknown): void;
 }
 
 /**
@@ -27,26 +28,26 @@ interface PendingRead {
  * all of them in one write.
  */
 export class MergedReads {
-  readonly #pending: PendingRead[] = [];
+  readonly #pending: ValueReceiver[] = [];
   #outstanding = 0;
   #isScheduled = false;
 
   constructor(private readonly shard: Target) {}
 
-  /** Rejects with `RedirectedError` when another node of the cluster has the key. */
-  get(key: string): Promise<Buffer | null> {
-    return new Promise((resolve, reject) => {
-      if (!this.shard.isUp) {
-        reject(new RedisUnavailableError('Redis is down: GET was not sent.'));
-        return;
-      }
-      this.#pending.push({ key, resolve, reject });
-      if (this.#isScheduled) return;
-      this.#isScheduled = true;
-      process.nextTick(() => {
-        this.#isScheduled = false;
-        this.#flush();
+  /** Fails with `RedirectedError` when another node of the cluster has the key. */
+  ask(receiver: ValueReceiver): void {
+    if (!this.shard.isUp) {
+      queueMicrotask(() => {
+        receiver.failed(new RedisUnavailableError('Redis is down: GET was not sent.'));
       });
+      return;
+    }
+    this.#pending.push(receiver);
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    process.nextTick(() => {
+      this.#isScheduled = false;
+      this.#flush();
     });
   }
 
@@ -56,39 +57,43 @@ export class MergedReads {
     }
   }
 
-  async #answer(reads: readonly PendingRead[]): Promise<void> {
+  async #answer(reads: readonly ValueReceiver[]): Promise<void> {
     this.#outstanding += 1;
     try {
       if (this.shard.isCluster) await this.#answerBySlot(reads);
       else settle(reads, await this.shard.execute('data', 'MGET', (client) => mget(client, reads)));
     } catch (error) {
-      for (const { reject } of reads) reject(error);
+      for (const read of reads) read.failed(error);
     } finally {
       this.#outstanding -= 1;
       this.#flush();
     }
   }
 
-  async #answerBySlot(reads: readonly PendingRead[]): Promise<void> {
-    const bySlot = groupBySlot(reads, ({ key }) => key);
+  async #answerBySlot(reads: readonly ValueReceiver[]): Promise<void> {
+    const bySlot = groupBySlot(reads, ({ redisKey }) => redisKey);
     const replies = await this.shard.execute('data', 'MGET', async (client) => {
       const pipeline = client.pipeline();
-      for (const group of bySlot) pipeline.mgetBuffer(group.map(({ key }) => key));
+      for (const group of bySlot) pipeline.mgetBuffer(keysOf(group));
       return (await pipeline.exec()) ?? [];
     });
     for (const [index, group] of bySlot.entries()) {
       const [error, values] = replies[index] ?? [new Error('no reply')];
       if (error === null) settle(group, values as (Buffer | null)[]);
-      else for (const { reject } of group) reject(translateRedisError(error, 'MGET'));
+      else for (const read of group) read.failed(translateRedisError(error, 'MGET'));
     }
   }
 }
 
 /** MGET even for one key: it answers nil for a foreign type where GET would be an error. */
-function mget(client: Redis, reads: readonly PendingRead[]): Promise<(Buffer | null)[]> {
-  return client.mgetBuffer(reads.map(({ key }) => key));
+function mget(client: Redis, reads: readonly ValueReceiver[]): Promise<(Buffer | null)[]> {
+  return client.mgetBuffer(keysOf(reads));
 }
 
-function settle(reads: readonly PendingRead[], values: readonly (Buffer | null)[]): void {
-  for (const [index, { resolve }] of reads.entries()) resolve(values[index] ?? null);
+function keysOf(reads: readonly ValueReceiver[]): string[] {
+  return reads.map(({ redisKey }) => redisKey);
+}
+
+function settle(reads: readonly ValueReceiver[], values: readonly (Buffer | null)[]): void {
+  for (let index = 0; index < reads.length; index++) (reads[index] as ValueReceiver).received(values[index] ?? null);
 }

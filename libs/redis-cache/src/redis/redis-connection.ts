@@ -7,6 +7,7 @@ import type { BreakerState } from './breaker.js';
 import { ClusterTopology } from './cluster-topology.js';
 import { clientOptions, type ConnectionOptions, type Credentials, timeoutsOf } from './connection-options.js';
 import { CredentialSource } from './credential-source.js';
+import type { ValueReceiver } from './merged-reads.js';
 import { RedirectedError } from './redirection.js';
 import type { Lane, Script, ScriptArgument } from './script.js';
 import { SentinelWatch } from './sentinel-watch.js';
@@ -147,17 +148,37 @@ export class RedisConnection {
     Object.assign(this.#clusterClient?.options.redisOptions ?? {}, this.#credentials.of('data'));
   }
 
-  get(key: string): Promise<Buffer | null> {
+  get(redisKey: string): Promise<Buffer | null> {
+    return new Promise((received, failed) => {
+      this.ask({ redisKey, received, failed });
+    });
+  }
+
+  /** Like `get`. The most frequent operation of all: where there is one server, nothing is put around it. */
+  ask(receiver: ValueReceiver): void {
     const [only] = this.shards;
-    // The most frequent operation of all: where there is one server, nothing is put around it.
-    if (this.options.cluster === undefined && only !== undefined && !this.#closed) return only.reads.get(key);
-    return this.#routed('MGET', key, (shard, isAsking) => {
-      if (!isAsking) return shard.reads.get(key);
+    if (this.options.cluster === undefined && only !== undefined && !this.#closed) {
+      only.reads.ask(receiver);
+      return;
+    }
+    const { redisKey } = receiver;
+    this.#routed('MGET', redisKey, (shard, isAsking) => {
+      if (!isAsking)
+        return new Promise<Buffer | null>((received, failed) => {
+          shard.reads.ask({ redisKey, received, failed });
+        });
       return shard.execute('data', 'MGET', async (client) => {
-        const [, [value]] = await Promise.all([client.asking(), client.mgetBuffer(key)]);
+        const [, [value]] = await Promise.all([client.asking(), client.mgetBuffer(redisKey)]);
         return value ?? null;
       });
-    });
+    }).then(
+      (value) => {
+        receiver.received(value);
+      },
+      (error: unknown) => {
+        receiver.failed(error);
+      },
+    );
   }
 
   /** Runs a script where its first key is. */
