@@ -2,12 +2,14 @@ import type { MissReason } from '../events.js';
 import type { CacheCore } from './backend.js';
 import type { Call, ReadRequest } from './call.js';
 import type { CallOptions, Loader } from './entry-options.js';
+import type { Found } from './entry-judge.js';
+import type { ReadListener } from './entry-reader.js';
 import type { Outcome } from './flight.js';
 import type { Key } from './key.js';
 import { runUncached } from './loader-run.js';
 import type { Entry } from './memory-tier.js';
 import { NO_TAGS, type Policy, resolvePolicy, storedTags } from './policy.js';
-import type { ReadRoad } from './read-road.js';
+import type { FoundEntry, ReadRoad } from './read-road.js';
 
 /** What `lookup` finds: a value with its age, or why there is none. */
 export type Lookup<T> =
@@ -94,29 +96,76 @@ export class Answers {
     return this.isEnabled && this.policy.usesMemory && readsAsUsual(options);
   }
 
-  /** What `depart` makes of what is there, without a load. Throws at once what is wrong with the options. */
-  lookup<T, Departure>(
-    storedKey: string,
-    options: CallOptions<T> | undefined,
-    depart: (found: Lookup<T>) => Departure,
-  ): Promise<Departure> {
-    if (!this.isEnabled) return Promise.resolve(depart({ isHit: false, reason: 'disabled' }));
-    const hot = this.hot(storedKey, options);
-    if (hot !== undefined) return Promise.resolve(depart(this.lookedUp(hot, 'l1', false, false)));
+  /** What is there, without a load. Throws at once what is wrong with the options. */
+  lookup<T>(storedKey: string, options: CallOptions<T> | undefined): Promise<Lookup<T>> {
     const policy = this.#resolve(options);
-    if (options?.bypass === true) return Promise.resolve(depart({ isHit: false, reason: 'bypassed' }));
-    const { stats, backend } = this.core;
-    const startedAtMs = backend.clock.nowMs();
-    return this.road.find(storedKey, policy, options?.consistency === 'strong', (found) => {
-      const isEntry = typeof found !== 'string';
-      stats.recordAnswer(backend.clock.nowMs() - startedAtMs, isEntry && found.source === 'l1');
-      if (!isEntry) {
-        this.#missed(storedKey, found);
-        return depart({ isHit: false, reason: found });
-      }
-      this.#countHit(storedKey, found.source, found.isStale);
-      return depart(this.lookedUp(found.entry, found.source, found.isStale, options?.values === 'copy'));
+    return new Promise((resolve, reject) => {
+      this.#look(storedKey, policy, options, reject, (found) => {
+        if (typeof found === 'string') resolve({ isHit: false, reason: found });
+        else resolve(this.lookedUp(found.entry, found.source, found.isStale, options?.values === 'copy'));
+      });
     });
+  }
+
+  /** The fresh value, if there is one. */
+  get<T>(storedKey: string, options: CallOptions<T> | undefined): Promise<T | undefined> {
+    const policy = this.#resolve(options);
+    return new Promise((resolve, reject) => {
+      this.#look(storedKey, policy, options, reject, (found) => {
+        resolve(freshValue(found, options) as T | undefined);
+      });
+    });
+  }
+
+  /** The fresh values, in the order of their keys. */
+  getMany<T>(storedKeys: readonly string[], options: CallOptions<T> | undefined): Promise<(T | undefined)[]> {
+    const policy = this.#resolve(options);
+    return new Promise((resolve, reject) => {
+      const values = new Array<T | undefined>(storedKeys.length);
+      let missing = storedKeys.length;
+      if (missing === 0) resolve(values);
+      for (let index = 0; index < storedKeys.length; index++) {
+        this.#look(storedKeys[index] as string, policy, options, reject, (found) => {
+          values[index] = freshValue(found, options) as T | undefined;
+          missing -= 1;
+          if (missing === 0) resolve(values);
+        });
+      }
+    });
+  }
+
+  #look(
+    key: string,
+    policy: Policy,
+    options: CallOptions<never> | undefined,
+    reject: (error: unknown) => void,
+    depart: (found: FoundEntry | MissReason) => void,
+  ): void {
+    if (!this.isEnabled) {
+      depart('disabled');
+      return;
+    }
+    const hot = this.hot(key, options);
+    if (hot !== undefined) {
+      depart({ entry: hot, source: 'l1', isStale: false });
+      return;
+    }
+    if (options?.bypass === true) {
+      depart('bypassed');
+      return;
+    }
+    const look = new Look(this, key, this.core.backend.clock.nowMs(), this.core.storeTier, depart, reject);
+    const remembered = this.road.find(key, policy, options?.consistency === 'strong', look);
+    if (remembered !== undefined) look.ended(remembered);
+  }
+
+  /** Counts what a look without a load came to. */
+  looked(key: string, found: FoundEntry | MissReason, startedAtMs: number): void {
+    const { stats, backend } = this.core;
+    const isEntry = typeof found !== 'string';
+    stats.recordAnswer(backend.clock.nowMs() - startedAtMs, isEntry && found.source === 'l1');
+    if (isEntry) this.#countHit(key, found.source, found.isStale);
+    else this.#missed(key, found);
   }
 
   load<T>(storedKey: string, loader: Loader<T>, options?: CallOptions<T>, onWait?: () => void): Promise<T> {
@@ -237,6 +286,38 @@ export class Answers {
       },
     });
   }
+}
+
+/** A look at one key. */
+class Look implements ReadListener {
+  constructor(
+    private readonly answers: Answers,
+    private readonly key: string,
+    private readonly startedAtMs: number,
+    private readonly storeTier: 'l1' | 'l2',
+    private readonly depart: (found: FoundEntry | MissReason) => void,
+    readonly failed: (error: unknown) => void,
+  ) {}
+
+  found(found: Found): void {
+    if (found.state === 'unavailable') this.ended('unavailable');
+    else if (found.state === 'none') this.ended(found.reason);
+    else this.ended({ entry: found.entry, source: this.storeTier, isStale: found.state === 'stale' });
+  }
+
+  ended(found: FoundEntry | MissReason): void {
+    try {
+      this.answers.looked(this.key, found, this.startedAtMs);
+      this.depart(found);
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+}
+
+function freshValue(found: FoundEntry | MissReason, options: CallOptions<never> | undefined): unknown {
+  if (typeof found === 'string' || found.isStale) return undefined;
+  return found.entry.value.take(options?.values === 'copy');
 }
 
 /** A call whose caller waits for a promise. */

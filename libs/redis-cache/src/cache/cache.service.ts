@@ -67,7 +67,7 @@ export class CacheService {
     try {
       const hot = this.#answers.hotAsWritten(key, options);
       if (hot !== undefined) return Promise.resolve(hot.value.take() as T);
-      return this.#get<T>(this.storedKey(key), options);
+      return this.#answers.get<T>(this.storedKey(key), options);
     } catch (error) {
       return rejected(error);
     }
@@ -75,7 +75,7 @@ export class CacheService {
 
   /** The value with its age, stale ones too, or why there is none. */
   async lookup<T = unknown>(key: Key, options?: CallOptions<T>): Promise<Lookup<T>> {
-    return this.#answers.lookup<T, Lookup<T>>(this.storedKey(key), options, (found) => found);
+    return this.#answers.lookup<T>(this.storedKey(key), options);
   }
 
   /** What memory answers at once, without a promise: a fresh value, or nothing, whatever Redis may have. */
@@ -149,7 +149,7 @@ export class CacheService {
 
   /** One answer per key, in order. Costs one round trip however many keys Redis is asked for. */
   async getMany<T = unknown>(keys: readonly Key[], options?: CallOptions<T>): Promise<(T | undefined)[]> {
-    return Promise.all(this.#storedKeys(keys).map((key) => this.#get<T>(key, options)));
+    return this.#answers.getMany<T>(this.#storedKeys(keys), options);
   }
 
   /** Stores many values, each for itself: one that cannot be stored rejects, and does not keep the others from it. */
@@ -322,12 +322,6 @@ export class CacheService {
 
   #storedKeys(keys: readonly Key[]): string[] {
     return Array.from(checkList(keys, 'keys', 'keys'), (key) => this.storedKey(key));
-  }
-
-  #get<T>(storedKey: string, options: CallOptions<T> | undefined): Promise<T | undefined> {
-    return this.#answers.lookup<T, T | undefined>(storedKey, options, (found) =>
-      found.isHit && !found.isStale ? found.value : undefined,
-    );
   }
 
   async #set<T>(storedKey: string, value: T, options: EntryOptions<T> | undefined): Promise<WriteStatus> {

@@ -245,9 +245,13 @@ export class EntryReader {
   /** The tags whose ids have to be asked for, `undefined` when there are none. */
   #unknown({ slotKey, isStrong, startedAtMs }: Reading, tags: readonly string[]): readonly string[] | undefined {
     const { tagTable } = this.core.backend;
-    const isUnknown = (tag: string): boolean => isStrong || tagTable.known(tag, startedAtMs) === undefined;
     const reserved = this.core.reserved.of(slotKey);
-    if (!reserved.some(isUnknown) && !tags.some(isUnknown)) return undefined;
-    return [...reserved, ...tags].filter(isUnknown);
+    let unknown: string[] | undefined;
+    const ask = (tag: string): void => {
+      if (isStrong || tagTable.known(tag, startedAtMs) === undefined) (unknown ??= []).push(tag);
+    };
+    for (const tag of reserved) ask(tag);
+    for (const tag of tags) ask(tag);
+    return unknown;
   }
 }

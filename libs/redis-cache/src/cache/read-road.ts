@@ -1,11 +1,11 @@
 import { LRUCache } from 'lru-cache';
-import type { MissReason, RefreshResult } from '../events.js';
+import type { RefreshResult } from '../events.js';
 import { Airborne } from './airborne.js';
 import type { CacheCore } from './backend.js';
 import { type Call, Passenger, type ReadRequest } from './call.js';
 import type { CoherentCache, Forgotten } from './coherence.js';
 import { EntryJudge, type Found } from './entry-judge.js';
-import { EntryReader } from './entry-reader.js';
+import { EntryReader, type ReadListener } from './entry-reader.js';
 import { Flight, type Outcome } from './flight.js';
 import { refuseRecursion } from './loader-run.js';
 import { type LoadRequest, Loads, staleOutcome } from './loads.js';
@@ -49,27 +49,14 @@ export class ReadRoad implements CoherentCache {
     return nowMs < entry.hotUntilMs && nowMs < entry.keptUntilMs && this.#mayAnswer(entry, nowMs) ? entry : undefined;
   }
 
-  /** What `depart` makes of the entry as it is now, without a load. */
-  find<T>(key: string, policy: Policy, isStrong: boolean, depart: (found: FoundEntry | MissReason) => T): Promise<T> {
+  /** The entry as memory knows it; where it does not, the listener is told later what is stored. */
+  find(key: string, policy: Policy, isStrong: boolean, listener: ReadListener): FoundEntry | undefined {
     const usesMemory = policy.usesMemory && !isStrong;
     const remembered = usesMemory ? this.#remembered(key) : undefined;
-    if (remembered !== undefined) return Promise.resolve(depart({ ...remembered, source: 'l1' }));
+    if (remembered !== undefined) return { ...remembered, source: 'l1' };
     if (usesMemory) this.core.stats.missesL1 += 1;
-    return new Promise((resolve, reject) => {
-      const leave = (found: Found): T => {
-        if (found.state === 'unavailable') return depart('unavailable');
-        if (found.state === 'none') return depart(found.reason);
-        return depart({ entry: found.entry, source: this.core.storeTier, isStale: found.state === 'stale' });
-      };
-      const found = (what: Found): void => {
-        try {
-          resolve(leave(what));
-        } catch (error) {
-          reject(error);
-        }
-      };
-      this.#reader.readFor({ found, failed: reject }, key, policy, { tags: NO_TAGS, isStrong });
-    });
+    this.#reader.readFor(listener, key, policy, { tags: NO_TAGS, isStrong });
+    return undefined;
   }
 
   /**

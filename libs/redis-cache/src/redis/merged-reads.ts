@@ -4,9 +4,9 @@ import { translateRedisError } from './redis-errors.js';
 import { groupBySlot } from './slots.js';
 
 /** Keys of one MGET; a longer one would hold up the server and the replies behind it. */
-const MAX_KEYS = 128;
+const MAX_KEYS = 16;
 /** Further reads wait, and merge, until one of these is answered: their time to answer does not run meanwhile. */
-const MAX_OUTSTANDING = 8;
+const MAX_OUTSTANDING = 64;
 
 /** The primary that is read. */
 interface Target {

@@ -156,8 +156,8 @@ export class RedisConnection {
 
   /** Like `get`. The most frequent operation of all: where there is one server, nothing is put around it. */
   ask(receiver: ValueReceiver): void {
-    const [only] = this.shards;
-    if (this.options.cluster === undefined && only !== undefined && !this.#closed) {
+    const only = this.#onlyShard;
+    if (only !== undefined) {
       only.reads.ask(receiver);
       return;
     }
@@ -183,10 +183,8 @@ export class RedisConnection {
 
   /** Runs a script where its first key is. */
   run(lane: Lane, script: Script, keysAndArgs: readonly ScriptArgument[]): Promise<unknown> {
-    const [only] = this.shards;
-    if (this.options.cluster === undefined && only !== undefined && !this.#closed) {
-      return only.run(lane, script, keysAndArgs);
-    }
+    const only = this.#onlyShard;
+    if (only !== undefined) return only.run(lane, script, keysAndArgs);
     return this.#runRouted(lane, script, keysAndArgs);
   }
 
@@ -279,6 +277,11 @@ export class RedisConnection {
         shard = next;
       }
     }
+  }
+
+  /** Where there is one server. */
+  get #onlyShard(): Shard | undefined {
+    return this.options.cluster === undefined && !this.#closed ? this.shards[0] : undefined;
   }
 
   #refuseIfClosed(): void {
