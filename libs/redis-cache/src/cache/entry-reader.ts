@@ -139,11 +139,8 @@ export class EntryReader {
   }
 
   #askWithIds(tier: RedisTier, reading: Reading, unknown: readonly string[]): void {
-    const { redisKey, isStrong, ticket } = reading;
-    const raw = new Promise<Buffer | null>((received, failed) => {
-      tier.ask({ redisKey, received, failed });
-    });
-    Promise.all([raw, this.judge.ask(unknown, isStrong, ticket !== 0)]).then(
+    const { slotKey, isStrong, ticket } = reading;
+    Promise.all([tier.get(slotKey), this.judge.ask(unknown, isStrong, ticket !== 0)]).then(
       ([value, ids]) => {
         this.#arrived(reading, value, ids);
       },

@@ -46,7 +46,11 @@ export class RedisTier implements TagIds {
     return this.keyspace.of('e', slotKey);
   }
 
-  /** Asks for an entry, of which the receiver knows the key. */
+  get(slotKey: string): Promise<Buffer | null> {
+    return this.connection.get(this.entryKey(slotKey));
+  }
+
+  /** Like `get`, without a promise; the receiver knows the key. */
   ask(receiver: ValueReceiver): void {
     this.connection.ask(receiver);
   }
