@@ -1,71 +1,147 @@
 // @ts-check
-// `npm run demo:load`: the same requests without the cache, with a cold and with a warm one, every answer checked.
+// `npm run demo:load`: the same requests without a cache, with cache-manager and with ours, every answer checked.
 import { parseArgs } from 'node:util';
 import { ensureDependencies } from './setup.mjs';
 
+const OUTAGES = ['hang', 'kill', 'none'];
 const HELP = `Usage: npm run demo:load -- [options]
 
-  --requests N     how many requests in each run (default 1000)
-  --seed N         another sequence of requests (default 1)
-  --postgres URL   a PostgreSQL to use; it is migrated, seeded when empty, and written to (default DATABASE_URL, else a
-                   private server)
-  --json           the result as JSON on stdout instead of the table`;
+  --requests N          how many requests in each run (default 1000)
+  --seed N              another sequence of requests (default 1)
+  --outage KIND         what Redis does afterwards, under load: hang (default), kill (and comes back empty), or none; may be
+                        given twice
+  --outage-seconds N    for how long (default 10)
+  --redis-only          cache-manager without the memory tier that its documentation has: slower, and right on more
+                        than one instance
+  --postgres URL        a PostgreSQL to use; it is migrated, seeded when empty, and written to (default DATABASE_URL, else
+                        a private server)
+  --json                the result as JSON on stdout instead of the tables
+  --help                this text`;
 
-const { postgres, requests: count, seed, isJson } = readOptions();
+const options = readOptions();
 
 await ensureDependencies();
-if (postgres) process.env.DATABASE_URL = postgres;
+if (options.postgres) process.env.DATABASE_URL = options.postgres;
 
 const { build, runWithServers, startApp, startDatabase, startSharedStore } = await import('./demo-stack.mjs');
-const { freePort } = await import('./servers.mjs');
+const { freePort, startRedis } = await import('./servers.mjs');
 const { withProgress } = await import('./progress.mjs');
 
 await runWithServers(async (keep) => {
-  const redis = keep(await startSharedStore());
+  // Sessions have a Redis of their own, which stays up when that of the cache does not.
+  const sessions = keep(await startSharedStore());
+  let redis = await startRedis();
+  keep({ stop: () => redis.stop() });
   await build();
   const database = keep(await startDatabase());
-  const { openTruth } = await import('./demo-truth.mjs');
+  const { DemoClient, logIn, PATIENCE_MS } = await import('./demo-load-client.mjs');
+  const { runThroughOutage } = await import('./demo-load-outage.mjs');
+  const { CONCURRENCY, runRequests } = await import('./demo-load-run.mjs');
+  const { loadTable, outageTable } = await import('./demo-load-table.mjs');
   const { demoRequests } = await import('./demo-requests.mjs');
-  const { CONCURRENCY, logIn, runRequests } = await import('./demo-run.mjs');
+  const { openTruth } = await import('./demo-truth.mjs');
+  /** @typedef {import('./demo-load-run.mjs').RunResult} RunResult */
 
   const truth = await openTruth();
   keep({ stop: truth.close });
   const population = await truth.population();
-  const sequence = (/** @type {number} */ run) => demoRequests(population, { count, seed, run });
-  // Cold whatever the server holds; the sessions that the first application begins are there for the second, too.
-  const namespace = `load-${process.pid}`;
-  const start = async (/** @type {boolean} */ isCached) => {
-    const cache = { CACHE_ENABLED: String(isCached), CACHE_NAMESPACE: namespace };
-    return keep(await startApp({ port: await freePort(), env: cache }));
-  };
-
-  const uncachedApp = await start(false);
-  const { userIds } = sequence(1);
-  const cookies = await withProgress(`Logging ${userIds.length} users in`, async () =>
-    logIn(uncachedApp.url, await truth.emails(userIds)),
-  );
   let runs = 0;
-  const run = async (/** @type {string} */ title, /** @type {import('./demo-stack.mjs').RunningApp} */ app) => {
-    const { requests } = sequence((runs += 1));
-    return withProgress(`${count} requests ${title}`, () =>
-      runRequests({ url: app.url, cookies, requests, truth }).catch((error) => {
-        throw new Error(`${error}\nThe application wrote last:\n${app.logTail()}`, { cause: error });
+  const sequence = (/** @type {number} */ count) =>
+    demoRequests(population, { count, seed: options.seed, run: (runs += 1) });
+
+  /** @type {Map<number, string> | undefined} */
+  let cookies;
+  const start = async (/** @type {'none' | 'cache-manager' | 'ours'} */ cache) => {
+    const env = {
+      CACHE: cache,
+      CACHE_NAMESPACE: 'load',
+      CACHE_REDIS_URL: redis.url,
+      BASELINE_MEMORY: String(!options.isRedisOnly),
+    };
+    const script = 'scripts/demo-load-app.mjs';
+    const apps = await Promise.all(
+      [0, 1].map(async () => keep(await startApp({ port: await freePort(), env, script }))),
+    );
+    const urls = apps.map(({ url }) => url);
+    const { userIds } = demoRequests(population, { count: 1, seed: options.seed, run: 0 });
+    cookies ??= await withProgress(`Logging ${userIds.length} users in`, async () =>
+      logIn(urls[0] ?? '', await truth.emails(userIds)),
+    );
+    return { apps, urls, cookies, stop: () => Promise.all(apps.map((app) => app.stop())) };
+  };
+  /** @typedef {Awaited<ReturnType<typeof start>>} Deployment */
+
+  /** @template T @param {string} title @param {Deployment} deployment @param {() => Promise<T>} work */
+  const during = (title, { apps }, work) =>
+    withProgress(title, () =>
+      work().catch((error) => {
+        throw new Error(`${error}\nThe application wrote last:\n${apps[0]?.logTail()}`, { cause: error });
       }),
     );
-  };
+  const { count } = options;
+  const load = (/** @type {string} */ title, /** @type {Deployment} */ deployment) =>
+    during(`${count} requests ${title}`, deployment, () => {
+      const client = new DemoClient(deployment.urls, deployment.cookies);
+      return runRequests({ client, requests: sequence(count).requests, truth });
+    });
+  // What one instance answers is right whatever Redis does; another one may hear of a write 2 s late then.
+  const through = (
+    /** @type {'hang' | 'kill'} */ outage,
+    /** @type {string} */ title,
+    /** @type {Deployment} */ deployment,
+  ) =>
+    during(`Redis is away for ${options.outageSeconds} s ${title}`, deployment, async () => {
+      const client = new DemoClient(deployment.urls.slice(0, 1), deployment.cookies);
+      const run = { client, requests: sequence(count * 20).requests, truth };
+      const { outageSeconds: seconds } = options;
+      const ended = await runThroughOutage({ outage, seconds, atLeast: count, redis, run });
+      redis = ended.redis;
+      return ended.result;
+    });
 
-  const uncached = await run('without the cache', uncachedApp);
-  await uncachedApp.stop();
-  const cachedApp = await start(true);
-  const cold = await run('with a cold cache', cachedApp);
-  const warm = await run('with a warm cache', cachedApp);
+  /** @type {Record<string, RunResult>} */
+  const columns = {};
+  /** @type {Record<string, Record<string, RunResult>>} */
+  const outages = {};
+  const none = await start('none');
+  columns['no cache'] = await load('without a cache', none);
+  await none.stop();
+  for (const cache of /** @type {const} */ (['cache-manager', 'ours'])) {
+    const deployment = await start(cache);
+    const title = cache === 'ours' ? 'with the cache' : 'with cache-manager';
+    columns[`${cache}, cold`] = await load(`${title}, cold`, deployment);
+    columns[`${cache}, warm`] = await load(`${title}, warm`, deployment);
+    for (const outage of options.outages) {
+      (outages[outage] ??= {})[cache] = await through(outage, title, deployment);
+    }
+    await deployment.stop();
+  }
 
-  const setting = { postgres: database.kind, redis: redis.kind, requests: count, concurrency: CONCURRENCY, seed };
-  const result = { ...setting, uncached, cold, warm };
-  console.log(isJson ? JSON.stringify(result, undefined, 2) : table(result));
-  const wrong = [uncached, cold, warm].flatMap((of) => of.wrong);
-  for (const line of wrong.slice(0, 5)) console.error(`Wrong: ${line.slice(0, 1_000)}`);
-  process.exitCode = wrong.length === 0 ? 0 : 1;
+  const setting = { ...options, postgres: database.kind, sessions: sessions.kind, concurrency: CONCURRENCY };
+  if (options.isJson) {
+    console.log(JSON.stringify({ setting, load: columns, outages }, undefined, 2));
+  } else {
+    const where = database.kind === 'yours' ? 'the PostgreSQL that was given' : database.kind;
+    const notes = [
+      `${count} requests a run in turns to two instances, ${CONCURRENCY} at a time, on ${where}.`,
+      database.kind === 'pglite' &&
+        'PGlite runs one query at a time: its times mean nothing. Install PostgreSQL for numbers.',
+      'Each request reads its session from Redis, in all columns alike: cached or not is what PostgreSQL knows.',
+      `cache-manager is set up as its documentation does with Keyv, ${options.isRedisOnly ? 'but without' : 'with'} the memory tier.`,
+      options.outages.length > 0 &&
+        `While Redis is away one instance is asked. No answer within ${PATIENCE_MS / 1_000} s is an error.`,
+    ];
+    console.log(`\n${loadTable(columns)}\n`);
+    for (const [outage, runs] of Object.entries(outages)) {
+      const away = outage === 'hang' ? 'hangs' : 'is killed, and back empty after';
+      console.log(`${outageTable(`Redis ${away} ${options.outageSeconds} s`, runs)}\n`);
+    }
+    console.log(notes.filter(Boolean).join('\n'));
+  }
+  const promised = [columns['ours, cold'], columns['ours, warm'], ...Object.values(outages).map(({ ours }) => ours)];
+  const broken = promised.flatMap((run) => [...(run?.wrong ?? []), ...(run?.errors ?? [])]);
+  for (const line of broken.slice(0, 5)) console.error(`Wrong: ${line.slice(0, 1_000)}`);
+  process.exitCode = broken.length === 0 ? 0 : 1;
 });
 
 function readOptions() {
@@ -75,6 +151,9 @@ function readOptions() {
         postgres: { type: 'string' },
         requests: { type: 'string', default: '1000' },
         seed: { type: 'string', default: '1' },
+        outage: { type: 'string', multiple: true, default: ['hang'] },
+        'outage-seconds': { type: 'string', default: '10' },
+        'redis-only': { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
@@ -83,67 +162,30 @@ function readOptions() {
       console.log(HELP);
       process.exit(0);
     }
-    const whole = (/** @type {'requests' | 'seed'} */ name) => {
+    const whole = (/** @type {'requests' | 'seed' | 'outage-seconds'} */ name) => {
       const number = Number(values[name]);
       if (Number.isInteger(number) && number >= 1) return number;
       throw new Error(`--${name} is ${JSON.stringify(values[name])}. It must be a whole number of at least 1.`);
     };
-    const { postgres: url } = values;
-    if (url !== undefined && !/^postgres(ql)?:\/\//.test(url)) {
+    const { postgres, outage: outages } = values;
+    if (postgres !== undefined && !/^postgres(ql)?:\/\//.test(postgres)) {
       throw new Error('--postgres must look like postgres://user:password@host:5432/name.');
     }
-    return { postgres: url, requests: whole('requests'), seed: whole('seed'), isJson: values.json };
+    const wrong = outages.find((outage) => !OUTAGES.includes(outage));
+    if (wrong !== undefined) {
+      throw new Error(`--outage is ${JSON.stringify(wrong)}. It must be one of ${OUTAGES.join(', ')}.`);
+    }
+    return {
+      postgres,
+      count: whole('requests'),
+      seed: whole('seed'),
+      outages: /** @type {import('./demo-load-outage.mjs').Outage[]} */ (outages.filter((outage) => outage !== 'none')),
+      outageSeconds: whole('outage-seconds'),
+      isRedisOnly: values['redis-only'],
+      isJson: values.json,
+    };
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : error}\n\n${HELP}`);
     process.exit(2);
   }
-}
-
-/** @typedef {import('./demo-run.mjs').RunResult} RunResult */
-
-/** @param {{ postgres: string, requests: number, concurrency: number, uncached: RunResult, cold: RunResult, warm: RunResult }} result */
-function table({ postgres: database, requests, concurrency, uncached, cold, warm }) {
-  const runs = [uncached, cold, warm];
-  const ms = (/** @type {number} */ value) => `${value.toFixed(1)} ms`;
-  const timesAs = (/** @type {(run: RunResult) => number} */ of) =>
-    of(warm) > 0 ? `${(of(uncached) / of(warm)).toFixed(1)} x` : '-';
-  /** @type {string[][]} */
-  const rows = [
-    ['', 'no cache', 'cold', 'warm', 'gain'],
-    .../** @type {const} */ (['p50', 'p95', 'p99']).map((name) => [
-      `reads ${name}`,
-      ...runs.map(({ readMs }) => ms(readMs[name])),
-      timesAs(({ readMs }) => readMs[name]),
-    ]),
-    ['writes p50', ...runs.map(({ writeMs }) => ms(writeMs.p50)), timesAs(({ writeMs }) => writeMs.p50)],
-    [
-      'requests per second',
-      ...runs.map((run) => run.requestsPerSecond.toFixed(0)),
-      `${(warm.requestsPerSecond / uncached.requestsPerSecond).toFixed(1)} x`,
-    ],
-    ['SQL statements', ...runs.map((run) => String(run.sqlStatements)), timesAs((run) => run.sqlStatements)],
-    [
-      'hit ratio',
-      ...runs.map(({ hitRatio }) => (hitRatio === undefined ? '-' : `${(hitRatio * 100).toFixed(1)} %`)),
-      '',
-    ],
-    ['wrong answers', ...runs.map(({ wrong }) => String(wrong.length)), ''],
-    ...Object.keys(uncached.p50Ms).map((name) => [
-      `p50 ${name}`,
-      ...runs.map(({ p50Ms }) => ms(p50Ms[name] ?? 0)),
-      timesAs(({ p50Ms }) => p50Ms[name] ?? 0),
-    ]),
-  ];
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const lines = rows.map((row) =>
-    row
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
-      .join('  '),
-  );
-  const notes = [
-    `${requests} requests a run, ${concurrency} at a time, on ${database === 'yours' ? 'the PostgreSQL that was given' : database}.`,
-    database === 'pglite' && 'PGlite runs one query at a time: its times mean nothing. Install PostgreSQL for numbers.',
-    'Each request reads its session from Redis, in all columns alike: cached or not is what PostgreSQL knows.',
-  ];
-  return `\n${lines.join('\n')}\n\n${notes.filter(Boolean).join('\n')}`;
 }

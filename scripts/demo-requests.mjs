@@ -45,7 +45,7 @@ const WRITES = [
 ];
 
 /**
- * The same sequence for the same seed: 50 active users, the most active about 50 times as active as the least (Zipf),
+ * The same sequence for the same seed: 50 active users, or all where there are fewer, the most active about 50 times as active as the least (Zipf),
  * and one request in twenty a write. What is written differs from run to run: an answer that a write should have
  * changed, and did not, must not be right by accident.
  *
@@ -83,9 +83,13 @@ export function demoRequests(population, { count, seed, run }) {
 function activeUsers({ organisations }, random) {
   const perOrganisation = Math.ceil(ACTIVE_USERS / organisations.length);
   const users = Array.from({ length: perOrganisation }, (_, index) =>
-    organisations.map((organisation) => ({ organisation, userId: organisation.userIds[index] ?? 0 })),
+    organisations.flatMap((organisation) => {
+      const userId = organisation.userIds[index];
+      return userId === undefined ? [] : [{ organisation, userId }];
+    }),
   );
-  return random.sample(users.flat().slice(0, ACTIVE_USERS), ACTIVE_USERS);
+  const active = users.flat().slice(0, ACTIVE_USERS);
+  return random.sample(active, active.length);
 }
 
 /**

@@ -115,14 +115,15 @@ export async function startDatabase() {
  * @param {object} options
  * @param {number} options.port
  * @param {Record<string, string>} [options.env] what differs from our own environment
+ * @param {string} [options.script] what is run instead of the application's own entry, by its path here
  * @returns {Promise<RunningApp>}
  * @throws {Error} with what the application wrote when it does not start
  */
-export async function startApp({ port, env = {} }) {
+export async function startApp({ port, env = {}, script = 'dist/apps/reference/main.js' }) {
   const variables = Object.entries({ ...env, PORT: String(port) }).map(([name, value]) => `${name}=${value}`);
   const server = await startGuarded({
     name: 'rcache-app',
-    command: () => ['env', ...variables, process.execPath, `${root}dist/apps/reference/main.js`],
+    command: () => ['env', ...variables, process.execPath, `${root}${script}`],
     endSignal: 'TERM',
   });
   const request = 'GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';

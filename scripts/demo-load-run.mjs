@@ -1,86 +1,92 @@
 // @ts-check
 import { isDeepStrictEqual } from 'node:util';
 
+/** @typedef {import('./demo-load-client.mjs').Answer} Answer */
+/** @typedef {import('./demo-load-client.mjs').DemoClient} DemoClient */
 /** @typedef {import('./demo-requests.mjs').DemoRequest} DemoRequest */
 /** @typedef {import('./demo-truth.mjs').Truth} Truth */
+/** @typedef {{ p50: number, p95: number, p99: number }} Percentiles */
 
 /** So few, because more would measure how long requests queue on a small machine that runs everything. */
 export const CONCURRENCY = 2;
-const PASSWORD = 'comply-demo';
 
 /**
  * What came of one run.
  * @typedef {object} RunResult
- * @property {{ p50: number, p95: number, p99: number }} readMs
- * @property {{ p50: number, p95: number, p99: number }} writeMs
+ * @property {Percentiles} readMs
+ * @property {Percentiles} writeMs
  * @property {Record<string, number>} p50Ms by route
+ * @property {number} requests
  * @property {number} requestsPerSecond
  * @property {number} sqlStatements
  * @property {number | undefined} hitRatio undefined without a cache
+ * @property {number | undefined} coalescedLoads undefined where nobody counts them
+ * @property {number} notModifiedShare of the answers to GET
+ * @property {number} slowestMs
+ * @property {string[]} errors a line for each request without an answer, or with a 5xx
  * @property {string[]} wrong a line for each wrong answer
  */
 
 /**
- * The `Cookie` header of each user, logged in.
- * @param {string} url of the application
- * @param {Map<number, string>} emails
- * @returns {Promise<Map<number, string>>}
- */
-export async function logIn(url, emails) {
-  const cookies = new Map();
-  await inParallel([...emails], async ([userId, email]) => {
-    const { status, body, cookie } = await send(`${url}/auth/login`, 'POST', { email, password: PASSWORD });
-    if (status !== 200) throw new Error(`${email} could not log in: ${status} ${JSON.stringify(body)}`);
-    cookies.set(userId, cookie);
-  });
-  return cookies;
-}
-
-/**
- * Sends the requests and checks each answer against the database. A write has the application for itself and is
- * followed by the reads up to the next write, some at a time; then all of them are checked, before the next write
- * changes what is right. Only the requests are on the clock.
+ * Sends requests and checks each answer against the database. A write has the application for itself and is followed by
+ * the reads up to the next write, some at a time; then all of them are checked, before the next write changes what is
+ * right. Only the requests are on the clock.
  *
  * @param {object} options
- * @param {string} options.url
- * @param {Map<number, string>} options.cookies
+ * @param {DemoClient} options.client
  * @param {DemoRequest[]} options.requests
  * @param {Truth} options.truth
+ * @param {(done: number) => boolean} [options.isEnough] asked before each write; default: when all requests are sent
  * @returns {Promise<RunResult>}
  */
-export async function runRequests({ url, cookies, requests, truth }) {
+export async function runRequests({ client, requests, truth, isEnough = () => false }) {
   /** @type {Answer[]} */
   const answers = [];
   /** @type {string[]} */
   const wrong = [];
   let busyMs = 0;
-  const before = await readCounters(url);
+  const before = await readCounters(client.urls);
   for (const [first, ...reads] of spans(requests)) {
+    if (isEnough(answers.length)) break;
     const startedMs = performance.now();
-    const span = [await ask(url, cookies, /** @type {DemoRequest} */ (first))];
-    await inParallel(reads, async (request) => void span.push(await ask(url, cookies, request)));
+    const span = [await client.ask(/** @type {DemoRequest} */ (first))];
+    await inParallel(reads, async (request) => void span.push(await client.ask(request)));
     busyMs += performance.now() - startedMs;
-    wrong.push(...(await findWrong(span, truth)));
+    wrong.push(...(await findWrong(span.filter(isAnswered), truth)));
     answers.push(...span);
   }
-  const after = await readCounters(url);
-  const [hits, misses] = [after.hits - before.hits, after.misses - before.misses];
+  const after = await readCounters(client.urls);
+  const counted = (/** @type {keyof typeof after} */ name) => after[name] - before[name];
   const timesOf = (/** @type {(answer: Answer) => boolean} */ isWanted) => answers.filter(isWanted).map(({ ms }) => ms);
   const names = [...new Set(answers.map(({ request }) => request.name))].sort();
+  const gets = answers.filter(({ request }) => request.method === 'GET');
+  const asked = counted('hits') + counted('misses');
   return {
     readMs: percentiles(timesOf(({ request }) => !request.isWrite)),
     writeMs: percentiles(timesOf(({ request }) => request.isWrite)),
     p50Ms: Object.fromEntries(
       names.map((name) => [name, percentiles(timesOf(({ request }) => request.name === name)).p50]),
     ),
+    requests: answers.length,
     requestsPerSecond: (answers.length / busyMs) * 1_000,
-    sqlStatements: after.sqlStatements - before.sqlStatements,
-    hitRatio: hits + misses === 0 ? undefined : hits / (hits + misses),
+    sqlStatements: counted('sqlStatements'),
+    hitRatio: asked === 0 ? undefined : counted('hits') / asked,
+    coalescedLoads: counted('counting') > 0 ? counted('coalesced') : undefined,
+    notModifiedShare: gets.filter(({ isNotModified }) => isNotModified).length / gets.length,
+    slowestMs: Math.max(...answers.map(({ ms }) => ms)),
+    errors: answers
+      .filter((answer) => !isAnswered(answer))
+      .map(
+        ({ request, status, ms }) => `${request.method} ${request.path}: ${status || 'none'} after ${ms.toFixed()} ms`,
+      ),
     wrong,
   };
 }
 
-/** @typedef {{ request: DemoRequest, ms: number, status: number, body: unknown }} Answer */
+/** @param {Answer} answer */
+function isAnswered({ status }) {
+  return status !== 0 && status < 500;
+}
 
 /**
  * Cuts the sequence before each write.
@@ -98,40 +104,6 @@ function spans(requests) {
 }
 
 /**
- * @param {string} url
- * @param {Map<number, string>} cookies
- * @param {DemoRequest} request
- * @returns {Promise<Answer>}
- */
-async function ask(url, cookies, request) {
-  const startedMs = performance.now();
-  const path = `${url}${request.path}`;
-  const { status, body } = await send(path, request.method, request.body, cookies.get(request.userId));
-  return { request, ms: performance.now() - startedMs, status, body };
-}
-
-/**
- * @param {string} url
- * @param {string} method
- * @param {object} [body]
- * @param {string} [cookie]
- * @returns {Promise<{ status: number, body: any, cookie: string | undefined }>} the first cookie it sets
- */
-async function send(url, method, body, cookie) {
-  const response = await fetch(url, {
-    method,
-    headers: {
-      ...(body && { 'content-type': 'application/json' }),
-      ...(cookie && { cookie }),
-    },
-    body: body && JSON.stringify(body),
-  });
-  const text = await response.text();
-  const [first] = response.headers.getSetCookie();
-  return { status: response.status, body: text === '' ? undefined : JSON.parse(text), cookie: first?.split(';', 1)[0] };
-}
-
-/**
  * @param {Answer[]} answers
  * @param {Truth} truth
  * @returns {Promise<string[]>}
@@ -141,12 +113,12 @@ async function findWrong(answers, truth) {
   const known = new Map();
   /** @type {string[]} */
   const wrong = [];
-  await inParallel(answers, async ({ request, status, body }) => {
+  await inParallel(answers, async ({ request, status, isNotModified, body }) => {
     const question = [request.userId, request.method, request.path, JSON.stringify(request.body)].join(' ');
     let pending = known.get(question);
     if (!pending) known.set(question, (pending = request.expected(truth)));
     const expected = asJson(await pending);
-    if (status < 300 && isDeepStrictEqual(body, expected)) return;
+    if ((status < 300 || isNotModified) && isDeepStrictEqual(body, expected)) return;
     wrong.push(`${question}: ${status} ${JSON.stringify(body)}, and the database says ${JSON.stringify(expected)}`);
   });
   return wrong;
@@ -162,7 +134,7 @@ function asJson(value) {
  * @param {T[]} items
  * @param {(item: T) => Promise<void>} work
  */
-async function inParallel(items, work) {
+export async function inParallel(items, work) {
   const rest = items.values();
   const worker = async () => {
     for (const item of rest) await work(item);
@@ -170,15 +142,21 @@ async function inParallel(items, work) {
   await Promise.all(Array.from({ length: CONCURRENCY }, worker));
 }
 
-/** @param {string} url */
-async function readCounters(url) {
-  const text = await (await fetch(`${url}/metrics`)).text();
+/**
+ * Of all instances together.
+ * @param {string[]} urls
+ */
+async function readCounters(urls) {
+  const pages = await Promise.all(urls.map(async (url) => (await fetch(`${url}/metrics`)).text()));
+  const text = pages.join('\n');
   const total = (/** @type {RegExp} */ line) =>
     [...text.matchAll(line)].reduce((sum, [, value]) => sum + Number(value), 0);
   return {
     sqlStatements: total(/^complydesk_sql_statements_total (\S+)$/gm),
-    hits: total(/^rcache_requests_total\{.*result="(?:hit|stale)".*\} (\S+)$/gm),
-    misses: total(/^rcache_requests_total\{.*result="miss".*\} (\S+)$/gm),
+    hits: total(/^(?:rcache|baseline)_requests_total\{.*result="(?:hit|stale)".*\} (\S+)$/gm),
+    misses: total(/^(?:rcache|baseline)_requests_total\{.*result="miss".*\} (\S+)$/gm),
+    coalesced: total(/^rcache_coalesced_total\{.*\} (\S+)$/gm),
+    counting: total(/^rcache_requests_total\{.*\} (\S+)$/gm),
   };
 }
 
