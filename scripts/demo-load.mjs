@@ -4,6 +4,9 @@ import { parseArgs } from 'node:util';
 import { ensureDependencies } from './setup.mjs';
 
 const OUTAGES = ['hang', 'kill', 'none'];
+const CACHES = /** @type {const} */ (['cache-manager', 'ours']);
+/** Requests before Redis goes away. */
+const WARMING = 200;
 const HELP = `Usage: npm run demo:load -- [options]
 
   --requests N          how many requests in each run (default 1000)
@@ -18,6 +21,10 @@ const HELP = `Usage: npm run demo:load -- [options]
   --json                the result as JSON on stdout instead of the tables
   --help                this text`;
 
+/** @typedef {import('./demo-load-outage.mjs').Outage} Outage */
+/** @typedef {import('./demo-load-run.mjs').RunResult} RunResult */
+
+const titles = { 'cache-manager': 'cache-manager', ours: 'the cache' };
 const options = readOptions();
 
 await ensureDependencies();
@@ -40,7 +47,6 @@ await runWithServers(async (keep) => {
   const { loadTable, outageTable } = await import('./demo-load-table.mjs');
   const { demoRequests } = await import('./demo-requests.mjs');
   const { openTruth } = await import('./demo-truth.mjs');
-  /** @typedef {import('./demo-load-run.mjs').RunResult} RunResult */
 
   const truth = await openTruth();
   keep({ stop: truth.close });
@@ -51,17 +57,18 @@ await runWithServers(async (keep) => {
 
   /** @type {Map<number, string> | undefined} */
   let cookies;
-  const start = async (/** @type {'none' | 'cache-manager' | 'ours'} */ cache) => {
+  const start = async (/** @type {'none' | 'cache-manager' | 'ours'} */ cache, instances = 2) => {
     const env = {
       CACHE: cache,
-      CACHE_NAMESPACE: 'load',
+      CACHE_NAMESPACE: `load-${process.pid}`,
       CACHE_REDIS_URL: redis.url,
       BASELINE_MEMORY: String(!options.isRedisOnly),
     };
+    // What the runs before have written was told to other caches than this one.
+    await flush(redis.url);
     const script = 'scripts/demo-load-app.mjs';
-    const apps = await Promise.all(
-      [0, 1].map(async () => keep(await startApp({ port: await freePort(), env, script }))),
-    );
+    const launch = async () => keep(await startApp({ port: await freePort(), env, script }));
+    const apps = await Promise.all(Array.from({ length: instances }, launch));
     const urls = apps.map(({ url }) => url);
     const { userIds } = demoRequests(population, { count: 1, seed: options.seed, run: 0 });
     cookies ??= await withProgress(`Logging ${userIds.length} users in`, async () =>
@@ -84,41 +91,47 @@ await runWithServers(async (keep) => {
       const client = new DemoClient(deployment.urls, deployment.cookies);
       return runRequests({ client, requests: sequence(count).requests, truth });
     });
-  // What one instance answers is right whatever Redis does; another one may hear of a write 2 s late then.
-  const through = (
-    /** @type {'hang' | 'kill'} */ outage,
-    /** @type {string} */ title,
-    /** @type {Deployment} */ deployment,
-  ) =>
-    during(`Redis is away for ${options.outageSeconds} s ${title}`, deployment, async () => {
-      const client = new DemoClient(deployment.urls.slice(0, 1), deployment.cookies);
+  // Of one instance, whose answers are right whatever Redis does; another one may hear of a write 2 s late then.
+  const through = async (/** @type {Outage} */ outage, /** @type {'cache-manager' | 'ours'} */ cache) => {
+    const deployment = await start(cache, 1);
+    const { outageSeconds: seconds } = options;
+    const title = `Redis ${outage === 'hang' ? 'hangs' : 'is killed'} for ${seconds} s with ${titles[cache]}`;
+    const result = await during(title, deployment, async () => {
+      const client = new DemoClient(deployment.urls, deployment.cookies);
+      await runRequests({ client, requests: sequence(WARMING).requests, truth });
       const run = { client, requests: sequence(count * 20).requests, truth };
-      const { outageSeconds: seconds } = options;
       const ended = await runThroughOutage({ outage, seconds, atLeast: count, redis, run });
       redis = ended.redis;
       return ended.result;
     });
+    await deployment.stop();
+    return result;
+  };
 
   /** @type {Record<string, RunResult>} */
   const columns = {};
-  /** @type {Record<string, Record<string, RunResult>>} */
-  const outages = {};
   const none = await start('none');
   columns['no cache'] = await load('without a cache', none);
   await none.stop();
-  for (const cache of /** @type {const} */ (['cache-manager', 'ours'])) {
+  for (const cache of CACHES) {
     const deployment = await start(cache);
-    const title = cache === 'ours' ? 'with the cache' : 'with cache-manager';
-    columns[`${cache}, cold`] = await load(`${title}, cold`, deployment);
-    columns[`${cache}, warm`] = await load(`${title}, warm`, deployment);
-    for (const outage of options.outages) {
-      (outages[outage] ??= {})[cache] = await through(outage, title, deployment);
-    }
+    columns[`${cache}, cold`] = await load(`with ${titles[cache]}, cold`, deployment);
+    columns[`${cache}, warm`] = await load(`with ${titles[cache]}, warm`, deployment);
     await deployment.stop();
   }
+  if (!options.isJson) console.log(`\n${loadTable(columns)}\n`);
 
-  const setting = { ...options, postgres: database.kind, sessions: sessions.kind, concurrency: CONCURRENCY };
+  /** @type {Record<string, Record<string, RunResult>>} */
+  const outages = {};
+  for (const outage of options.outages) {
+    const runs = (outages[outage] ??= {});
+    for (const cache of CACHES) runs[cache] = await through(outage, cache);
+    const away = outage === 'hang' ? 'hangs' : 'is killed, and back empty after';
+    if (!options.isJson) console.log(`\n${outageTable(`Redis ${away} ${options.outageSeconds} s`, runs)}\n`);
+  }
+
   if (options.isJson) {
+    const setting = { ...options, postgres: database.kind, sessions: sessions.kind, concurrency: CONCURRENCY };
     console.log(JSON.stringify({ setting, load: columns, outages }, undefined, 2));
   } else {
     const where = database.kind === 'yours' ? 'the PostgreSQL that was given' : database.kind;
@@ -129,13 +142,8 @@ await runWithServers(async (keep) => {
       'Each request reads its session from Redis, in all columns alike: cached or not is what PostgreSQL knows.',
       `cache-manager is set up as its documentation does with Keyv, ${options.isRedisOnly ? 'but without' : 'with'} the memory tier.`,
       options.outages.length > 0 &&
-        `While Redis is away one instance is asked. No answer within ${PATIENCE_MS / 1_000} s is an error.`,
+        `While Redis is away there is one instance. No answer within ${PATIENCE_MS / 1_000} s is an error.`,
     ];
-    console.log(`\n${loadTable(columns)}\n`);
-    for (const [outage, runs] of Object.entries(outages)) {
-      const away = outage === 'hang' ? 'hangs' : 'is killed, and back empty after';
-      console.log(`${outageTable(`Redis ${away} ${options.outageSeconds} s`, runs)}\n`);
-    }
     console.log(notes.filter(Boolean).join('\n'));
   }
   const promised = [columns['ours, cold'], columns['ours, warm'], ...Object.values(outages).map(({ ours }) => ours)];
@@ -143,6 +151,14 @@ await runWithServers(async (keep) => {
   for (const line of broken.slice(0, 5)) console.error(`Wrong: ${line.slice(0, 1_000)}`);
   process.exitCode = broken.length === 0 ? 0 : 1;
 });
+
+/** @param {string} url */
+async function flush(url) {
+  const { Redis } = await import('ioredis');
+  const client = new Redis(url);
+  await client.flushall();
+  client.disconnect();
+}
 
 function readOptions() {
   try {
@@ -179,7 +195,7 @@ function readOptions() {
       postgres,
       count: whole('requests'),
       seed: whole('seed'),
-      outages: /** @type {import('./demo-load-outage.mjs').Outage[]} */ (outages.filter((outage) => outage !== 'none')),
+      outages: /** @type {Outage[]} */ (outages.filter((outage) => outage !== 'none')),
       outageSeconds: whole('outage-seconds'),
       isRedisOnly: values['redis-only'],
       isJson: values.json,
