@@ -10,10 +10,13 @@ import {
   Post,
   Query,
   Req,
+  RequestMethod,
   Res,
+  Sse,
   UseGuards,
   UseInterceptors,
 } from '@nestjs/common';
+import { concat, NEVER, type Observable, of } from 'rxjs';
 import { HttpCache } from '../libs/redis-cache/src/http/http-cache.decorator.js';
 import { HttpCacheInterceptor } from '../libs/redis-cache/src/http/http-cache.interceptor.js';
 import { HttpInvalidate } from '../libs/redis-cache/src/http/http-invalidate.decorator.js';
@@ -126,6 +129,11 @@ class ProductsController {
     return { run: ++runs };
   }
 
+  @Sse('events', { method: RequestMethod.POST })
+  events(): Observable<object> {
+    return concat(of({ data: 'first' }), NEVER);
+  }
+
   @Post(':id')
   change(
     @Query('fail') fail: string | undefined,
@@ -146,6 +154,56 @@ class OrdersController {
   create(@Query('fail') fail: string | undefined) {
     if (fail !== undefined) throw new Error('refused');
     return { tags: ['products'] };
+  }
+}
+
+/** What another server says, passed on: groups of its responses, and which of them a change has made old. */
+@Controller('upstream')
+@UseInterceptors(HttpCacheInterceptor)
+class UpstreamController {
+  @Get()
+  @HttpCache({ scope: 'response' })
+  read(@Query('groups') groups: string, @Query('vary') vary: string, @Res({ passthrough: true }) response: any) {
+    response.header('Cache-Control', 'max-age=60');
+    response.header('Cache-Groups', groups);
+    response.header('Cache-Group-Invalidation', '"a"');
+    if (vary !== undefined) response.header('Vary', vary);
+    return { run: ++runs };
+  }
+
+  @Get('own')
+  @HttpCache({ scope: 'public' })
+  own(@Res({ passthrough: true }) response: any) {
+    response.header('Cache-Groups', '"a"');
+    return { run: ++runs };
+  }
+}
+
+@Controller('changes')
+@UseInterceptors(HttpCacheInterceptor)
+class ChangesController {
+  @Post()
+  change(
+    @Query('tells') tells: string,
+    @Query('status') status: string | undefined,
+    @Res({ passthrough: true }) response: any,
+  ) {
+    response.header('Cache-Group-Invalidation', tells);
+    if (status !== undefined) response.status(Number(status));
+    return {};
+  }
+
+  @Post('observed')
+  observed(@Res({ passthrough: true }) response: any): Observable<number> {
+    response.header('Cache-Group-Invalidation', '"a"');
+    return of(1, 2);
+  }
+
+  @Post('ordered')
+  @HttpInvalidate({ tags: ['orders'] })
+  ordered(@Res({ passthrough: true }) response: any) {
+    response.header('Cache-Group-Invalidation', '"a"');
+    return {};
   }
 }
 
@@ -304,6 +362,14 @@ describe.each(ADAPTERS)('invalidation on %s', (_name, createAdapter) => {
     expect(runs).toBe(2);
   });
 
+  it('lets the events that an unsafe request asks for pass as they come', async () => {
+    const { app } = await start();
+    const answer = await fetch(`${await app.getUrl()}/products/events`, { method: 'POST' });
+    const reader = answer.body?.getReader();
+    expect(Buffer.from((await reader?.read())?.value ?? []).toString()).toContain('data: first');
+    await reader?.cancel();
+  });
+
   it('is told to caches in front by groups, where that is wanted', async () => {
     const { ask } = await start(true);
     for (const answer of [await ask('/products'), await ask('/products')]) {
@@ -312,6 +378,89 @@ describe.each(ADAPTERS)('invalidation on %s', (_name, createAdapter) => {
     expect((await ask('/orders', {}, 'POST')).headers['cache-group-invalidation']).toBe('"products"');
     const { ask: askSilent } = await start();
     expect((await askSilent('/products')).headers).not.toHaveProperty('cache-groups');
+  });
+});
+
+describe.each(ADAPTERS)('a response that tells which groups are old, on %s', (_name, createAdapter) => {
+  beforeEach(() => {
+    runs = 0;
+  });
+  const controllers = [UpstreamController, ChangesController, ProductsController];
+  const start = (cacheGroups = false) => startHttpApp(createAdapter, { controllers, http: { cacheGroups } });
+  const read = (groups: string, more = '') => `/upstream?groups=${encodeURIComponent(groups)}${more}`;
+  const change = (tells: string, more = '') => `/changes?tells=${encodeURIComponent(tells)}${more}`;
+
+  it('drops the responses that say they are in one of them, and no others', async () => {
+    const { ask } = await start();
+    const both = read('"b";x=1, "a \\"c\\""');
+    const none = read('"B", "ab"');
+    await Promise.all([ask(both), ask(none), ask('/upstream/own')]);
+    expect((await ask(both)).headers['cache-groups']).toBe('"b";x=1, "a \\"c\\""');
+    expect(runs).toBe(3);
+    await ask(change('"b", "none"'), {}, 'POST');
+    expect((await ask(both)).cache).toContain('fwd=uri-miss');
+    await ask(change('"a \\"c\\""'), {}, 'POST');
+    expect((await ask(both)).cache).toContain('fwd=uri-miss');
+    for (const path of [none, '/upstream/own']) expect((await ask(path)).cache).toContain('hit');
+    await ask('/changes/observed', {}, 'POST');
+    expect((await ask('/upstream/own')).cache).toContain('fwd=uri-miss');
+  });
+
+  it('drops their variants, too', async () => {
+    const { ask } = await start();
+    const varied = read('"a"', '&vary=X-Theme');
+    const asked = () => Promise.all(['dark', 'light'].map((theme) => ask(varied, { 'x-theme': theme })));
+    await asked();
+    expect((await asked()).map(({ cache }) => cache)).toEqual([
+      expect.stringContaining('hit'),
+      expect.stringContaining('hit'),
+    ]);
+    await ask(change('"a"'), {}, 'POST');
+    expect((await asked()).map(({ cache }) => cache)).not.toContainEqual(expect.stringContaining('hit'));
+  });
+
+  it.each([
+    ['answers a safe request', read('"other"'), 'GET', {}],
+    ['answers an unsafe request that failed', change('"a"', '&status=422'), 'POST', {}],
+    ['answers for another host', change('"a"'), 'POST', { host: 'other.example' }],
+    ['holds a list that cannot be read', change('"a", "b'), 'POST', {}],
+    ['names groups by what is no string', change('a, 1, ("a")'), 'POST', {}],
+  ])('drops nothing where it %s', async (_what, path, method, headers) => {
+    const { ask } = await start();
+    await ask(read('"a"'));
+    await ask(path, headers, method);
+    expect((await ask(read('"a"'))).cache).toContain('hit');
+  });
+
+  it('drops what has them as tags where tags are groups', async () => {
+    const { ask: askSilent } = await start();
+    await askSilent('/products');
+    await askSilent(change('"products"'), {}, 'POST');
+    expect((await askSilent('/products')).cache).toContain('hit');
+    const { ask } = await start(true);
+    await ask('/products');
+    await ask(change('"products"'), {}, 'POST');
+    expect((await ask('/products')).cache).toContain('fwd=uri-miss');
+  });
+
+  it('is passed on, with the tags that @HttpInvalidate has dropped', async () => {
+    const { ask } = await start(true);
+    await ask(read('"a"'));
+    const { headers } = await ask('/changes/ordered', {}, 'POST');
+    expect(headers['cache-group-invalidation']).toBe('"a", "orders"');
+    expect((await ask(read('"a"'))).cache).toContain('fwd=uri-miss');
+  });
+
+  it('is stored by nobody with more groups than an entry can have tags', async () => {
+    const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation();
+    const { ask } = await start();
+    const list = (count: number) => Array.from({ length: count }, (_, index) => `"${index}"`).join(', ');
+    await ask(read(list(64)));
+    expect((await ask(read(list(64)))).cache).toContain('hit');
+    await ask(read(list(65)));
+    expect(await ask(read(list(65)))).toMatchObject({ status: 200, cache: expect.stringContaining('fwd=uri-miss') });
+    expect(warn.mock.calls.join()).toContain('at most 64');
+    warn.mockRestore();
   });
 });
 

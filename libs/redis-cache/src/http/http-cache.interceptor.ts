@@ -2,7 +2,7 @@ import { GatewayTimeoutException, Inject, Injectable, Logger, Optional } from '@
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import { ExternalContextCreator, HttpAdapterHost } from '@nestjs/core';
 import { LRUCache } from 'lru-cache';
-import { lastValueFrom, of, type Observable } from 'rxjs';
+import { concatWith, defer, ignoreElements, of, type Observable } from 'rxjs';
 import type { Lookup } from '../cache/answers.js';
 import type { CacheService } from '../cache/cache.service.js';
 import { defineCache } from '../cache/definition.js';
@@ -13,7 +13,7 @@ import { CACHE_ENGINE, HTTP_CACHE_OPTIONS } from '../tokens.js';
 import { cacheGroups } from './cache-groups.js';
 import { CachedRoutes, type CachedRoute } from './cached-routes.js';
 import { HttpExchange } from './http-exchange.js';
-import { dropPaths, isSafe, isSuccess } from './http-invalidation.js';
+import { isSafe, isSuccess, pathTags, toldTags } from './http-invalidation.js';
 import { CREDENTIAL_HEADERS, matchedPath, type HttpRequest, type HttpResponse } from './http-message.js';
 import type { HttpCacheModuleOptions } from './http-options.js';
 import { pathTag } from './path-tag.js';
@@ -186,13 +186,22 @@ export class HttpCacheInterceptor implements NestInterceptor {
     return found.isHit && isResponse(found.value) ? (found as Found) : undefined;
   }
 
-  /** RFC 9111, 4.4: what is stored for the path goes, before the client hears that it has changed. */
-  async #unsafe(context: ExecutionContext, request: HttpRequest, next: CallHandler): Promise<Observable<unknown>> {
-    if (!this.#routes.concernsUnsafe(context.getClass()) || !isFirst(request)) return next.handle();
-    const value: unknown = await lastValueFrom(next.handle(), { defaultValue: undefined });
-    const response = context.switchToHttp().getResponse<HttpResponse>();
-    if (isSuccess(response.statusCode)) await dropPaths(this.#cache, request, response);
-    return of(value);
+  /** What an unsafe request has changed goes before its client hears of it. Its answer passes as it is. */
+  #unsafe(context: ExecutionContext, request: HttpRequest, next: CallHandler): Observable<unknown> {
+    if (!isFirst(request)) return next.handle();
+    const drop = defer(() => this.#dropAfter(context, request));
+    return next.handle().pipe(concatWith(drop.pipe(ignoreElements())));
+  }
+
+  /** RFC 9111, 4.4, and RFC 9875, 3. */
+  async #dropAfter(context: ExecutionContext, request: HttpRequest): Promise<void> {
+    const response = context.getArgByIndex<HttpResponse>(1);
+    if (!isSuccess(response.statusCode)) return;
+    const headers = response.getHeaders();
+    const ofPaths = this.#routes.concernsUnsafe(context.getClass()) ? pathTags(request, headers) : [];
+    const told = toldTags(request, headers, this.options.cacheGroups === true);
+    const tags = new Set([...ofPaths, ...told]);
+    if (tags.size > 0) await this.#cache.invalidateTags([...tags]);
   }
 
   #mayStore(route: CachedRoute, answer: Answer): boolean {

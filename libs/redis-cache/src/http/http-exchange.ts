@@ -105,7 +105,7 @@ export class HttpExchange {
     if (vary.length > 0) this.#addToVary(vary);
     const ageMs = from.ageMs + stored.ageMs;
     if (from.isHit || ageMs >= 1000) this.#set('Age', String(Math.floor(ageMs / 1000)));
-    if (this.groups !== undefined) this.#set('Cache-Groups', this.groups);
+    if (this.groups !== undefined) this.#add('Cache-Groups', this.groups);
     this.#addStatus(cacheStatus(from));
     return isOutermost ? this.#select(stored, selection) : this.#payload(stored.status, toValue(stored.body));
   }
@@ -181,10 +181,14 @@ export class HttpExchange {
   }
 
   #addStatus(member: string): void {
-    if (!this.sendsStatus) return;
     // RFC 9211, 2: caches nearer to the client come later.
-    const upstream = this.#get('Cache-Status');
-    this.#set('Cache-Status', upstream === undefined ? member : `${String(upstream)}, ${member}`);
+    if (this.sendsStatus) this.#add('Cache-Status', member);
+  }
+
+  /** To a list that may be there already. */
+  #add(name: string, members: string): void {
+    const before = this.#get(name);
+    this.#set(name, before === undefined ? members : `${String(before)}, ${members}`);
   }
 
   #addToVary(names: readonly string[]): void {

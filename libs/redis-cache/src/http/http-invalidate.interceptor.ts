@@ -5,7 +5,7 @@ import { lastValueFrom, of, type Observable } from 'rxjs';
 import type { CacheEngine } from '../cache/engine.js';
 import { CACHE_ENGINE, HTTP_CACHE_OPTIONS } from '../tokens.js';
 import { cacheGroups } from './cache-groups.js';
-import { isSafe, isSuccess } from './http-invalidation.js';
+import { isSafe, isSuccess, noteDropped } from './http-invalidation.js';
 import type { HttpRequest, HttpResponse } from './http-message.js';
 import type { HttpCacheModuleOptions } from './http-options.js';
 
@@ -42,6 +42,7 @@ export class HttpInvalidateInterceptor implements NestInterceptor {
     const tags = typeof options.tags === 'function' ? options.tags(request, value) : options.tags;
     if (tags.length === 0) return of(value);
     await this.engine.defaultCache.invalidateTags(tags);
+    noteDropped(request, tags);
     this.#announce(request, response, tags);
     return of(value);
   }
@@ -52,6 +53,9 @@ export class HttpInvalidateInterceptor implements NestInterceptor {
     if (this.options.cacheGroups !== true || httpAdapter.isHeadersSent(response)) return;
     if (isSafe(httpAdapter.getRequestMethod(request) as string)) return;
     const groups = cacheGroups(tags);
-    if (groups !== undefined) httpAdapter.setHeader(response, 'Cache-Group-Invalidation', groups);
+    if (groups === undefined) return;
+    const own = response.getHeaders()['cache-group-invalidation'];
+    const all = own === undefined ? groups : `${[own].flat().join(', ')}, ${groups}`;
+    httpAdapter.setHeader(response, 'Cache-Group-Invalidation', all);
   }
 }

@@ -10,6 +10,7 @@ export interface HttpCacheModuleOptions {
   requestDirectives?: boolean;
   /** Whether responses carry `Cache-Status` (RFC 9211). Default `true`. */
   cacheStatus?: boolean;
-  /** Whether responses carry their tags as `Cache-Groups` (RFC 9875), for the caches in front. Default `false`. */
+  /** Whether tags are groups (RFC 9875): responses carry theirs as `Cache-Groups` for the caches in front, and what the
+   * response to an unsafe request names in `Cache-Group-Invalidation` drops tags. Default `false`. */
   cacheGroups?: boolean;
 }

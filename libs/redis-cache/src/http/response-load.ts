@@ -5,6 +5,7 @@ import type { CallOptions, LoadContext, StaleValue } from '../cache/entry-option
 import { randomId } from '../cache/envelope.js';
 import type { KeyPart } from '../cache/key.js';
 import { InvalidArgumentError, InvalidOptionsError, RedisCacheError } from '../errors.js';
+import { groupsIn, groupTag } from './cache-groups.js';
 import type { Provenance } from './cache-status.js';
 import type { CachedRoute } from './cached-routes.js';
 import type { HttpExchange } from './http-exchange.js';
@@ -222,26 +223,28 @@ export class ResponseLoad {
   ): Promise<Kept | undefined> {
     const { cache, maxTtlMs } = this.around;
     const { tags } = this.request;
-    const setTimes = (to: LoadContext<Kept | undefined>): void => {
+    const groups = groupsIn(response.headers['cache-groups']);
+    const describe = (to: LoadContext<Kept | undefined>): void => {
       if (response.freshMs !== null) to.setTtl(Math.min(Math.max(1, response.freshMs), maxTtlMs));
       to.setGrace(Math.min(graceMs, maxTtlMs));
+      if (groups.length > 0) to.setTags(groups.map((group) => groupTag(this.request.exchange.request, group)));
     };
     this.#kept = response;
     if (this.#marker !== undefined) {
       if (!varied.every((name) => this.#marker?.vary.includes(name))) return this.#startOver(varied, context);
-      setTimes(context);
+      describe(context);
       return response;
     }
     const names = union(varied, this.around.varied.get(this.request.key) ?? []);
     if (names.length === 0) {
-      setTimes(context);
+      describe(context);
       return response;
     }
     // The variant can be found by nobody before its marker is stored, so it needs no fence of its own.
     const marker = { vary: names, generation: randomId() };
     const variant = variantKey(this.request.key, marker, this.request.exchange.request);
     const store = (inner: LoadContext<Kept | undefined>): Kept => {
-      setTimes(inner);
+      describe(inner);
       return response;
     };
     await cache.resolve<Kept | undefined>(variant, store, { tags });

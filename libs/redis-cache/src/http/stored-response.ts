@@ -31,6 +31,7 @@ export interface Storable {
 /** Response headers that are stored without being asked for. */
 export const STORED_HEADERS: readonly string[] = [
   'cache-control',
+  'cache-groups',
   'content-disposition',
   'content-encoding',
   'content-language',
