@@ -14,9 +14,9 @@ const API = '/admin/cache/api';
 
 /** What somebody does who looks at the preview and confirms it. */
 async function invalidate({ ask: send }: AdminApp, wanted: object): Promise<any> {
-  const preview = await send(`${API}/invalidations/preview`, { as: OPS, body: wanted });
+  const preview = await send(`${API}/actions/preview`, { as: OPS, body: wanted });
   expect(preview.status).toBe(200);
-  const done = await send(`${API}/invalidations`, { as: OPS, body: { token: preview.body.token } });
+  const done = await send(`${API}/actions`, { as: OPS, body: { token: preview.body.token } });
   return { preview: preview.body, status: done.status, ...done.body };
 }
 
@@ -120,10 +120,11 @@ describe.each(ADAPTERS)('the admin API on %s', (_name, createAdapter) => {
     const { ask: send, engine } = await startAdminApp({ createAdapter });
     await engine.defaultCache.set('key', 1);
     const wanted = { kind: 'key', cache: 'default', target: 'key' };
-    const { body } = await send(`${API}/invalidations/preview`, { as: OPS, body: wanted });
+    const { body } = await send(`${API}/actions/preview`, { as: OPS, body: wanted });
     for (const [path, sent] of [
-      ['invalidations/preview', wanted],
-      ['invalidations', { token: body.token }],
+      ['actions/preview', wanted],
+      ['actions', { token: body.token }],
+      ['overrides/end', { kind: 'bypass', cache: 'default' }],
       ['warm-ups', { warmer: 'x' }],
       ['warm-ups/cancel', { warmer: 'x' }],
     ] as const) {
@@ -137,7 +138,7 @@ describe.each(ADAPTERS)('the admin API on %s', (_name, createAdapter) => {
   it('refuses what another site made a browser send', async () => {
     const { ask: send } = await startAdminApp({ createAdapter });
     const body = { kind: 'namespace' };
-    const path = `${API}/invalidations/preview`;
+    const path = `${API}/actions/preview`;
     const statusWith = async (headers: Record<string, string | undefined>): Promise<number> =>
       (await send(path, { as: OPS, body, headers })).status;
     expect(await statusWith({ 'sec-fetch-site': 'same-origin' })).toBe(200);
@@ -206,11 +207,12 @@ describe.each(ADAPTERS)('the admin API on %s', (_name, createAdapter) => {
     });
     await app.engine.defaultCache.set('key', 1);
     const wanted = { kind: 'cache', cache: 'default' };
-    const { body: preview } = await app.ask(`${API}/invalidations/preview`, { as: OPS, body: wanted });
+    const { body: preview } = await app.ask(`${API}/actions/preview`, { as: OPS, body: wanted });
     const confirm = async (token: unknown, as = OPS): Promise<number> =>
-      (await app.ask(`${API}/invalidations`, { as, body: { token } })).status;
+      (await app.ask(`${API}/actions`, { as, body: { token } })).status;
     const [body, seal] = String(preview.token).split('.');
-    const forged = Buffer.from(JSON.stringify({ kind: 'namespace', user: 'ops', untilMs: 1e15 })).toString('base64url');
+    const wrong = { wanted: { kind: 'namespace' }, user: 'ops', untilMs: 1e15 };
+    const forged = Buffer.from(JSON.stringify(wrong)).toString('base64url');
     for (const token of [undefined, '', '.', `${body}.`, `${forged}.${seal}`, 7])
       expect(await confirm(token)).toBe(400);
     expect(await confirm(preview.token, VIEWER)).toBe(400);
@@ -235,7 +237,7 @@ describe.each(ADAPTERS)('the admin API on %s', (_name, createAdapter) => {
       { kind: 'tag', target: 7 },
       { kind: 'tag', target: 'x'.repeat(3000) },
     ]) {
-      const { status, body: answer } = await send(`${API}/invalidations/preview`, { as: OPS, body });
+      const { status, body: answer } = await send(`${API}/actions/preview`, { as: OPS, body });
       expect([body, status, typeof answer.message]).toEqual([body, 400, 'string']);
     }
     expect((await send(`${API}/caches/unknown`, { as: OPS })).status).toBe(400);
@@ -272,18 +274,16 @@ describe('what the admin API shows', () => {
     await hidden.engine.defaultCache.set('key', { secret: 'hunter2' });
     const body = { cache: 'default', key: 'key' };
     const { body: entry } = await hidden.ask(`${API}/entry`, { as: OPS, body });
-    expect(entry).toEqual({
-      isHit: true,
-      source: expect.stringMatching(/^l[12]$/),
-      isStale: false,
-      ageMs: expect.any(Number),
-      remainingMs: expect.any(Number),
-    });
+    expect(entry).toMatchObject({ storedKey: 'key', decision: 'fresh', redis: { codec: 'json', wireVersion: 2 } });
+    expect(JSON.stringify(entry)).not.toContain('hunter2');
     const shown = await startAdminApp({ admin: { guards: [USERS], values: true } });
     await shown.engine.defaultCache.set('key', { secret: 'hunter2' });
     expect((await shown.ask(`${API}/entry`, { as: OPS, body })).body.value).toEqual({ secret: 'hunter2' });
     const missing = await shown.ask(`${API}/entry`, { as: OPS, body: { cache: 'default', key: 'none' } });
-    expect(missing.body).toEqual({ isHit: false, reason: 'absent' });
+    expect(missing.body).toEqual({ storedKey: 'none', decision: 'absent', isLoading: false });
+    // As a key was found in Redis.
+    const stored = await shown.ask(`${API}/entry`, { as: OPS, body: { cache: 'default', stored: 'key' } });
+    expect(stored.body.value).toEqual({ secret: 'hunter2' });
   });
 
   it('is counts that are true, the worst cache first', async () => {
@@ -321,9 +321,9 @@ describe('what the admin API shows', () => {
     expect(body.caches[0]).toMatchObject({ name: 'default', requests: 3, misses: 3 });
     // A preview of one is confirmed at another, as behind a load balancer.
     await two.engine.defaultCache.set('key', 1);
-    const { body: preview } = await one.ask(`${API}/invalidations/preview`, { as: OPS, body: { kind: 'namespace' } });
+    const { body: preview } = await one.ask(`${API}/actions/preview`, { as: OPS, body: { kind: 'namespace' } });
     await two.admin.refresh();
-    const done = await two.ask(`${API}/invalidations`, { as: OPS, body: { token: preview.token } });
+    const done = await two.ask(`${API}/actions`, { as: OPS, body: { token: preview.token } });
     expect(done.body).toEqual({ status: 'applied' });
   });
 
@@ -335,9 +335,9 @@ describe('what the admin API shows', () => {
     const { status, body } = await send(`${API}/overview`, { as: VIEWER });
     expect(status).toBe(200);
     expect(body).toMatchObject({ isWhole: false, instances: [{ connections: [{ isUp: false }] }] });
-    const preview = await send(`${API}/invalidations/preview`, { as: OPS, body: { kind: 'cache', cache: 'default' } });
+    const preview = await send(`${API}/actions/preview`, { as: OPS, body: { kind: 'cache', cache: 'default' } });
     expect(preview.body).toMatchObject({ isEstimate: true, sample: [] });
-    const done = await send(`${API}/invalidations`, { as: OPS, body: { token: preview.body.token } });
+    const done = await send(`${API}/actions`, { as: OPS, body: { token: preview.body.token } });
     expect(done.body).toEqual({ status: 'queued' });
   });
 

@@ -24,12 +24,13 @@ describe('what the admin page learns from Redis', () => {
     const fleet = new Fleet(engine, eventCountsOf(engine));
     const client = foreignClient();
     const index = `${engine.namespace}:i:{fleet}`;
-    const own = { connections: [], sessions: {} };
+    const own = { connections: [], holds: [], sessions: {} };
     const wrong = [
       { ...own, id: 'a', caches: { default: { requests: '<b>' } } },
       { ...own, id: 'b', caches: null },
       { ...own, id: 'c', caches: {}, sessions: null },
       { ...own, id: 'd', caches: {}, connections: [null] },
+      { ...own, id: 'f', caches: {}, holds: [{ state: '<b>' }] },
       { ...own, id: 'e', caches: {}, sessions: { read: '<b>' } },
       null,
       'text',

@@ -3,12 +3,13 @@ import { openPage } from './support/chromium.js';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { defineCache, defineWarmer, WarmUpService } from 'nestjs-rcache';
+import { defineCache, defineWarmer, SessionService, WarmUpService } from 'nestjs-rcache';
 import type { Page } from 'playwright-core';
 import { type AdminApp, PASSWORD, startAdminApp, USERS } from './support/admin-app.js';
 import { eventually } from './support/eventually.js';
 import { ADAPTERS } from './support/http-app.js';
 import { ROOT } from './support/pages.js';
+import { sessionKeys } from './support/sessions.js';
 
 const PAGE = join(ROOT, 'libs/redis-cache/page');
 const MAX_BYTES = 60 * 1024;
@@ -83,6 +84,9 @@ it('weighs at most 60 KB gzipped, all of it', () => {
     'charts.js',
     'panels.js',
     'actions.js',
+    'examination.js',
+    'look-up.js',
+    'orders.js',
     'uplot.js',
     'uplot.css',
   ];
@@ -129,7 +133,7 @@ describe('the admin page', () => {
     await page.selectOption('#invalidate select[name=cache]', 'users');
     await page.click('#invalidate button');
     await page.waitForSelector('#confirm[open]');
-    expect(await page.locator('#confirm-what').innerText()).toBe('Every entry of cache "users".');
+    expect(await page.locator('#confirm-what').innerText()).toBe('Every entry of cache "users" is invalidated.');
     expect(await page.locator('#confirm-count').innerText()).toBe('About 3 entries, by an estimate.');
     expect(await page.locator('#confirm button.danger').isDisabled()).toBe(true);
     await page.keyboard.press('Escape');
@@ -139,7 +143,7 @@ describe('the admin page', () => {
     await page.click('#invalidate button');
     await page.fill('#confirm input', 'users');
     await page.click('#confirm button.danger');
-    await page.locator('#result', { hasText: /^Invalidated.$/ }).waitFor();
+    await page.locator('#result', { hasText: /^Done.$/ }).waitFor();
     expect(await entry.get()).toBeUndefined();
     expect(complaints).toEqual([]);
   });
@@ -159,6 +163,7 @@ describe('the admin page', () => {
     await page.keyboard.type('["user",1]');
     await page.keyboard.press('Enter');
     await page.locator('#entry', { hasText: 'yes, fresh' }).waitFor();
+    await page.locator('#entry-tags', { hasText: /tag user:1: current/ }).waitFor();
     expect(await page.locator('#entry').innerText()).not.toContain('Value');
     await page.locator('#warm-ups button', { hasText: 'Warm users' }).press('Enter');
     await page.locator('#activity', { hasText: 'warm-up' }).waitFor();
@@ -173,12 +178,85 @@ describe('the admin page', () => {
     await page.locator('#who', { hasText: /^viewer, may only look$/ }).waitFor();
     expect(await page.locator('#invalidate').innerText()).toContain('You may look, not act.');
     expect(await page.locator('#invalidate button').count()).toBe(0);
-    const status = await page.evaluate(`fetch(document.body.dataset.base + '/api/invalidations/preview', {
+    const status = await page.evaluate(`fetch(document.body.dataset.base + '/api/actions/preview', {
       method: 'POST', body: '{"kind":"namespace"}',
       headers: { 'content-type': 'application/json', 'x-rcache-admin': '1' },
     }).then((response) => response.status)`);
     expect(status).toBe(403);
     expect(await app.engine.cache(users).for(1).get()).toBe(1);
+  });
+
+  it('lists keys, and explains the one that is chosen', async () => {
+    const app = await startAdminApp();
+    await busy(app);
+    const { page, complaints } = await openPage(`${app.url}/admin/cache`, as('viewer'));
+    await eventually(async () => (await page.locator('#keys select[name=cache] option').count()) > 1);
+    await page.selectOption('#keys select[name=cache]', 'users');
+    await page.click('#keys button');
+    await page.locator('#key-count', { hasText: '3 keys, the last.' }).waitFor();
+    await page.locator('#key-list button', { hasText: '/user/~n2' }).click();
+    await page.locator('#entry', { hasText: '/user/~n2' }).waitFor();
+    await page.locator('#entry', { hasText: /json, 1 B, version 2/ }).waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  it('bypasses a cache for a while, with a banner that says for how long, and ends it', async () => {
+    const app = await startAdminApp();
+    await busy(app);
+    const { page, complaints } = await openPage(`${app.url}/admin/cache`, as('ops'));
+    await eventually(async () => (await page.locator('#order select[name=cache] option').count()) > 1);
+    expect(await page.locator('#orders').isHidden()).toBe(true);
+    await page.selectOption('#order select[name=cache]', 'users');
+    await page.selectOption('#order select[name=seconds]', '300');
+    await page.click('#order button');
+    await page.waitForSelector('#confirm[open]');
+    expect(await page.locator('#confirm-what').innerText()).toContain('For 300 s loaders answer every read');
+    await page.fill('#confirm input', 'users');
+    await page.click('#confirm button.danger');
+    await page.locator('#orders', { hasText: 'Cache users is bypassed everywhere, for' }).waitFor();
+    expect(await page.locator('#orders time').innerText()).toMatch(/^(?:[45]|4\.\d+) min$/);
+    expect(app.engine.cache(users).isBypassed).toBe(true);
+    await page.click('#orders button');
+    await page.locator('#result', { hasText: 'Ended: everywhere.' }).waitFor();
+    await eventually(() => page.locator('#orders').isHidden(), 10_000);
+    expect(app.engine.cache(users).isBypassed).toBe(false);
+    expect(complaints).toEqual([]);
+  });
+
+  it('holds a breaker, and shows what the doctor finds and which tags there are', async () => {
+    const app = await startAdminApp();
+    await busy(app);
+    const { page, complaints } = await openPage(`${app.url}/admin/cache`, as('ops'));
+    await page.locator('#findings', { hasText: 'maxmemory is 0' }).waitFor();
+    await page.locator('#servers', { hasText: /redis \d+\.\d+/ }).waitFor();
+    await page.click('#sample');
+    await page.locator('#tag-sample tr[data-key="user:1"]').waitFor();
+    await eventually(async () => (await page.locator('#order select[name=connection] option').count()) === 1);
+    await page.selectOption('#order select[name=kind]', 'breaker open');
+    await page.click('#order button');
+    await page.fill('#confirm input', 'default');
+    await page.click('#confirm button.danger');
+    await page.locator('#orders', { hasText: 'The breaker of default is held open in this process' }).waitFor();
+    expect(app.engine.connectionStates()[0]?.breaker).toBe('open');
+    expect(complaints).toEqual([]);
+  });
+
+  it('lists the sessions of a user, and ends one', async () => {
+    const app = await startAdminApp({ module: { session: sessionKeys } });
+    const sessions = app.app.get(SessionService);
+    const phone = await sessions.create({}, { userId: '42', userAgent: 'Phone' });
+    const laptop = await sessions.create({}, { userId: '42', userAgent: 'Laptop' });
+    const { page, complaints } = await openPage(`${app.url}/admin/cache`, as('ops'));
+    await page.fill('#user-sessions input', '42');
+    await page.click('#user-sessions > button');
+    await page.locator('#session-list', { hasText: 'Laptop' }).waitFor();
+    expect(await page.content()).not.toContain(phone.handle);
+    await page.locator('#session-list button', { hasText: phone.handle.slice(0, 8) }).click();
+    await page.click('#confirm button.danger');
+    await eventually(async () => !(await page.locator('#session-list').innerText()).includes('Phone'));
+    expect(await sessions.get(phone.id)).toBeUndefined();
+    expect(await sessions.get(laptop.id)).toBeDefined();
+    expect(complaints).toEqual([]);
   });
 
   it('does not open for strangers', async () => {
@@ -192,7 +270,7 @@ describe('the admin page', () => {
     async (colorScheme) => {
       const app = await startAdminApp({
         admin: { guards: [USERS], topKeys: 10 },
-        module: { alerts: true, namespace: `shop-${process.pid}-${colorScheme}` },
+        module: { alerts: true, namespace: `shop-${process.pid}-${colorScheme}`, session: sessionKeys },
       });
       app.app.get(WarmUpService).use(defineWarmer(users), { entries: () => [1, 2], load: (id: number) => id });
       await busy(app);
@@ -203,6 +281,18 @@ describe('the admin page', () => {
       await page.waitForSelector('.chart canvas');
       await page.click('#caches tr[data-key="users"] button');
       await page.waitForSelector('#top-keys:not([hidden])');
+      await page.fill('#look-up input', '["user",1]');
+      await page.click('#look-up button');
+      await page.selectOption('#keys select[name=cache]', 'users');
+      await page.click('#keys button');
+      await page.click('#sample');
+      await app.app.get(SessionService).create({}, { userId: '42', userAgent: 'Phone' });
+      await page.fill('#user-sessions input', '42');
+      await page.click('#user-sessions > button');
+      await page.locator('#session-list', { hasText: 'Phone' }).waitFor();
+      await page.locator('#tag-sample tr[data-key="user:1"]').waitFor();
+      await page.locator('#key-list button').first().waitFor();
+      await page.locator('#entry-tags li').first().waitFor();
       for (const summary of await page.locator('details > summary').all()) await summary.click();
       for (const table of await page.locator('details table').all()) {
         await eventually(async () => (await table.locator('tbody tr').count()) > 2);

@@ -48,13 +48,14 @@ export async function ask(url: string, { body, as, headers = {} }: AdminQuestion
 export async function listen(
   url: string,
   as: string,
-): Promise<{ status: number; events: { event: string; data: any }[]; isOver: () => boolean; stop: () => void }> {
-  const headers = { authorization: `Basic ${Buffer.from(as).toString('base64')}` };
+  more: Record<string, string> = {},
+): Promise<{ status: number; events: { event: string; id?: string; data: any }[]; isOver: () => boolean; stop: () => void }> {
+  const headers = { authorization: `Basic ${Buffer.from(as).toString('base64')}`, ...more };
   const outgoing = request(url, { headers, agent: false });
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     outgoing.on('response', resolve).on('error', reject).end();
   });
-  const events: { event: string; data: any }[] = [];
+  const events: { event: string; id?: string; data: any }[] = [];
   let isOver = false;
   let rest = '';
   response.on('data', (chunk: Buffer) => {
@@ -63,7 +64,7 @@ export async function listen(
     for (const message of messages) {
       const event = /^event: (.*)$/m.exec(message)?.[1];
       const data = /^data: (.*)$/m.exec(message)?.[1];
-      if (event !== undefined && data !== undefined) events.push({ event, data: JSON.parse(data) });
+      if (event !== undefined && data !== undefined) events.push({ event, id: /^id: (.*)$/m.exec(message)?.[1], data: JSON.parse(data) });
     }
   });
   response.on('close', () => {

@@ -1,9 +1,9 @@
 // @ts-check
-// What somebody may do: look up an entry, invalidate in two steps, warm.
-import { byId, count, element, milliseconds, setText } from './dom.js';
+// What somebody may do, in two steps where much may go: invalidate, order something for a while, warm.
+import { byId, count, element, setText } from './dom.js';
 import { keep } from './panels.js';
 
-/** @typedef {import('../src/admin/invalidations.js').Preview} Preview */
+/** @typedef {import('../src/admin/admin.service.js').Preview} Preview */
 /** @typedef {import('../src/admin/admin.service.js').WarmUpOverview} WarmUp */
 /** @typedef {{ name: string, rights: readonly string[] }} Me */
 
@@ -25,12 +25,12 @@ export async function api(path, body) {
 }
 
 /** @param {string} text */
-function tell(text) {
+export function tell(text) {
   setText(byId('result'), text);
 }
 
 /** Tells what went wrong instead of failing in silence. @param {() => Promise<void>} work */
-async function attempt(work) {
+export async function attempt(work) {
   tell('');
   try {
     await work();
@@ -43,15 +43,32 @@ async function attempt(work) {
 export function prepareActions(me) {
   const mayWrite = me.rights.includes('write');
   setText(byId('who'), me.name === 'unknown' ? '' : `${me.name}${mayWrite ? '' : ', may only look'}`);
-  prepareLookUp();
-  if (mayWrite) prepareInvalidation();
-  else byId('invalidate').replaceChildren(element('h3', {}, 'Invalidate'), element('p', {}, 'You may look, not act.'));
+  if (mayWrite) {
+    prepareForm('invalidate', { tag: 'Tag', pattern: 'Pattern, with * and ?' });
+    prepareForm('order', {});
+    return;
+  }
+  byId('order').remove();
+  byId('invalidate').replaceChildren(element('h3', {}, 'Invalidate'), element('p', {}, 'You may look, not act.'));
 }
 
 /** @param {readonly string[]} names */
 export function offerCaches(names) {
+  offer('cache', names);
+}
+
+/** @param {readonly { name: string }[]} connections */
+export function offerConnections(connections) {
+  offer(
+    'connection',
+    connections.map(({ name }) => name),
+  );
+}
+
+/** @param {string} field @param {readonly string[]} names */
+function offer(field, names) {
   for (const select of /** @type {NodeListOf<HTMLSelectElement>} */ (
-    document.querySelectorAll('form select[name=cache]')
+    document.querySelectorAll(`form select[name=${field}]`)
   )) {
     const known = Array.from(select.options, ({ value }) => value);
     for (const name of names) if (!known.includes(name)) select.add(new Option(name, name));
@@ -67,67 +84,50 @@ export function chooseCache(cache) {
   }
 }
 
-function prepareLookUp() {
-  const form = /** @type {HTMLFormElement} */ (byId('look-up'));
-  form.addEventListener('submit', (event) => {
-    event.preventDefault();
-    const fields = new FormData(form);
-    void attempt(async () => {
-      const entry = await api('entry', { cache: fields.get('cache'), key: fields.get('key') });
-      byId('entry').replaceChildren(
-        ...linesOf(entry).flatMap(([name, value]) => [element('dt', {}, name), element('dd', {}, value)]),
-      );
-    });
-  });
-}
-
-/** @param {any} entry @returns {[string, string][]} */
-function linesOf(entry) {
-  if (!entry.isHit) return [['Found', `no: ${entry.reason}`]];
-  /** @type {[string, string][]} */
-  const lines = [
-    ['Found', entry.isStale ? 'yes, stale' : 'yes, fresh'],
-    ['In', entry.source === 'l1' ? 'the memory of this process' : 'Redis'],
-    ['Age', milliseconds(entry.ageMs)],
-    ['Fresh for', milliseconds(entry.remainingMs)],
-  ];
-  if ('value' in entry) lines.push(['Value', JSON.stringify(entry.value)]);
-  return lines;
-}
-
-function prepareInvalidation() {
-  const form = /** @type {HTMLFormElement} */ (byId('invalidate'));
+/**
+ * A form that says what is wanted: only the fields of the chosen kind are shown, and sent.
+ * @param {string} id
+ * @param {Record<string, string>} targets what the target is called, by kind, where it is no key
+ */
+function prepareForm(id, targets) {
+  const form = /** @type {HTMLFormElement} */ (byId(id));
   const kind = /** @type {HTMLSelectElement} */ (form.elements.namedItem('kind'));
+  const label = form.querySelector('.target');
   const fit = () => {
-    for (const label of /** @type {NodeListOf<HTMLElement>} */ (form.querySelectorAll('[data-for]'))) {
-      label.hidden = !(label.dataset.for ?? '').split(' ').includes(kind.value);
+    const [wanted = ''] = kind.value.split(' ');
+    for (const part of /** @type {NodeListOf<HTMLElement>} */ (form.querySelectorAll('[data-for]'))) {
+      part.hidden = !(part.dataset.for ?? '').split(' ').includes(wanted);
     }
-    setText(byId('target-label'), { tag: 'Tag', pattern: 'Pattern, with * and ?' }[kind.value] ?? 'Key');
+    if (label !== null) setText(label, targets[wanted] ?? 'Key');
   };
   kind.addEventListener('change', fit);
   fit();
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    const wanted = Object.fromEntries(new FormData(form));
-    if (wanted.kind === 'tag' || wanted.kind === 'namespace') delete wanted.cache;
-    if (wanted.kind === 'cache' || wanted.kind === 'namespace') delete wanted.target;
-    void attempt(async () => {
-      const preview = /** @type {Preview} */ (await api('invalidations/preview', wanted));
-      const name = { pattern: wanted.target, cache: wanted.cache, namespace: 'everything' }[String(wanted.kind)];
-      if (!(await isConfirmed(preview, name === undefined ? undefined : String(name)))) return;
-      const { status } = await api('invalidations', { token: preview.token });
-      tell(status === 'applied' ? 'Invalidated.' : `Not yet: ${status} until Redis is back.`);
+    const shown = Array.from(new FormData(form)).filter(([name]) => {
+      const field = form.elements.namedItem(name);
+      return field instanceof HTMLElement && field.closest('[hidden]') === null;
     });
+    const [wanted, state] = kind.value.split(' ');
+    const more = state === undefined ? {} : { state };
+    void attempt(() => act({ ...Object.fromEntries(shown), ...more, kind: wanted }));
   });
+}
+
+/** Previews, asks, and does. @param {Record<string, unknown>} wanted */
+export async function act(wanted) {
+  const preview = /** @type {Preview} */ (await api('actions/preview', wanted));
+  if (!(await isConfirmed(preview))) return;
+  const { status } = await api('actions', { token: preview.token });
+  tell({ applied: 'Done.', queued: 'Not yet: queued until Redis is back.' }[String(status)] ?? `Done: ${status}.`);
 }
 
 /**
  * Shows what would happen, and waits for a decision.
  * @param {Preview} preview
- * @param {string | undefined} name to be typed, where much may go
  * @returns {Promise<boolean>}
  */
-function isConfirmed({ what, entries, isEstimate, sample }, name) {
+function isConfirmed({ what, name, entries, isEstimate, sample }) {
   const dialog = /** @type {HTMLDialogElement} */ (byId('confirm'));
   const field = byId('confirm-name');
   const [prompt] = field.getElementsByTagName('span');
@@ -169,6 +169,7 @@ function isConfirmed({ what, entries, isEstimate, sample }, name) {
 
 /** @param {number | undefined} entries @param {boolean} isEstimate */
 function howMany(entries, isEstimate) {
+  if (entries === undefined && !isEstimate) return '';
   if (entries === undefined) return 'How many entries that is, is not known.';
   const entriesText = `${count(entries)} ${entries === 1 ? 'entry' : 'entries'}`;
   return isEstimate ? `About ${entriesText}, by an estimate.` : `${entriesText}.`;

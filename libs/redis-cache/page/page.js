@@ -1,8 +1,11 @@
 // @ts-check
 // The page: what the server tells, shown as it changes.
-import { api, chooseCache, offerCaches, prepareActions, showWarmUps } from './actions.js';
+import { api, chooseCache, offerCaches, offerConnections, prepareActions, showWarmUps } from './actions.js';
 import { Charts } from './charts.js';
 import { byId, setText } from './dom.js';
+import { prepareExamination } from './examination.js';
+import { prepareLookUp } from './look-up.js';
+import { prepareSessions, showOrders } from './orders.js';
 import { showActivity, showCaches, showNow, showRest, showTopKeys } from './panels.js';
 
 /** @typedef {import('../src/admin/admin.service.js').Overview} Overview */
@@ -53,7 +56,9 @@ async function show(overview) {
   setText(byId('live'), overview.isWhole ? 'Live' : 'Live, of this process alone');
   showCaches(overview.caches, choose);
   showRest(overview);
+  showOrders(overview, mayWrite);
   showWarmUps(overview.warmUps, mayWrite);
+  offerConnections(Object.values(overview.instances.find(({ isThis }) => isThis)?.connections ?? []));
   showActivity(overview.activity);
   offerCaches(overview.caches.map(({ name }) => name));
   const fine = lastOf(await api('history?span=fine'), 120);
@@ -125,6 +130,9 @@ try {
   const me = await api('me');
   mayWrite = me.rights.includes('write');
   prepareActions(me);
+  prepareLookUp();
+  prepareSessions(mayWrite);
+  prepareExamination();
   listen();
 } catch (error) {
   lost(error);

@@ -94,7 +94,7 @@ export function showCaches(caches, onChoose) {
 }
 
 /** @param {Overview} overview */
-export function showRest({ instances, servers, tags, sessions }) {
+export function showRest({ instances, tags, sessions, hasSessions }) {
   const connections = instances.flatMap(({ id, host, pid, isThis, connections: all }) =>
     all.map((each) => ({
       ...each,
@@ -112,22 +112,12 @@ export function showRest({ instances, servers, tags, sessions }) {
     text(({ link }) => link),
     text(({ journaled }) => count(journaled)),
   ]);
-  fillRows(table('servers'), Object.entries(servers), ([name]) => name, [
-    text(([name]) => name),
-    text(([, { usedMemoryBytes }]) => bytes(usedMemoryBytes)),
-    text(([, { maxMemoryBytes }]) => (maxMemoryBytes === 0 ? 'none' : bytes(maxMemoryBytes))),
-    text(([, { evictedKeys }]) => count(evictedKeys)),
-    text(([, { keyspaceHits: hits, keyspaceMisses: misses }]) =>
-      percent(hits + misses === 0 ? null : hits / (hits + misses)),
-    ),
-  ]);
-  hideUnless(table('tags'), tags.length > 0);
   fillRows(table('tags'), tags, ({ tag }) => tag, [
     text(({ tag }) => tag),
     text(({ invalidations }) => count(invalidations)),
     text(({ lastAtMs }) => clock(lastAtMs)),
   ]);
-  hideUnless(table('sessions'), sessions.length > 0);
+  hideUnless(table('sessions'), hasSessions || sessions.length > 0);
   fillRows(table('sessions'), sessions, ({ operation, result }) => `${operation} ${result}`, [
     text(({ operation }) => operation),
     text(({ result }) => result),

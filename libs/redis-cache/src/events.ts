@@ -80,7 +80,20 @@ export interface CacheEvents {
 export type MissReason = 'absent' | 'expired' | 'invalidated' | 'corrupt' | 'unavailable' | 'bypassed' | 'disabled';
 export type UnstoredReason = 'too-large' | 'refused' | 'skipped' | 'unavailable' | 'unconfirmed-tags';
 /** `look-up`: of one entry. */
-export type AdminAction = `invalidate-${Exclude<InvalidationKind, 'expire'>}` | 'look-up' | 'warm' | 'cancel-warm-up';
+export type AdminAction =
+  | `invalidate-${Exclude<InvalidationKind, 'expire'>}`
+  | 'expire'
+  | 'bypass'
+  | 'end-bypass'
+  | 'hold-breaker'
+  | 'release-breaker'
+  | 'list-keys'
+  | 'list-sessions'
+  | 'look-up'
+  | 'revoke-session'
+  | 'revoke-sessions'
+  | 'warm'
+  | 'cancel-warm-up';
 export type AlertSeverity = 'critical' | 'warning' | 'info';
 export type AlertState = 'pending' | 'firing' | 'resolved';
 /** `elsewhere`: another process does it, or did it of late. `unavailable`: there is no Redis to warm. */

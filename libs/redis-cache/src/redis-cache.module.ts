@@ -32,7 +32,14 @@ import { validateOptions } from './redis-cache.validation.js';
 import { startSessions } from './redis-cache.sessions.js';
 import { SessionService } from './session/session.service.js';
 import { systemClock } from './time.js';
-import { ALERTS_OPTIONS, CACHE_ENGINE, HTTP_CACHE_OPTIONS, METRICS_OPTIONS, SESSION_CONNECTION } from './tokens.js';
+import {
+  ADMIN_SESSIONS,
+  ALERTS_OPTIONS,
+  CACHE_ENGINE,
+  HTTP_CACHE_OPTIONS,
+  METRICS_OPTIONS,
+  SESSION_CONNECTION,
+} from './tokens.js';
 
 export interface RedisCacheModuleExtras {
   /** Whether every module can inject the caches without importing this one. Default `true`. */
@@ -102,6 +109,7 @@ class RedisCacheFeatureModule {}
     },
     { provide: CacheService, inject: [CACHE_ENGINE], useFactory: (engine: CacheEngine) => engine.defaultCache },
     { provide: SessionService, inject: [CACHE_ENGINE, host.MODULE_OPTIONS_TOKEN], useFactory: startSessions },
+    { provide: ADMIN_SESSIONS, useExisting: SessionService },
     clientProvider('default'),
     AlertsService,
     CacheDoctor,

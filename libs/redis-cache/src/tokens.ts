@@ -7,5 +7,7 @@ export const HTTP_CACHE_OPTIONS = Symbol.for('nestjs-rcache:http-cache-options')
 /** The name of the connection that holds sessions, or `undefined`. */
 export const SESSION_CONNECTION = Symbol.for('nestjs-rcache:session-connection');
 export const ADMIN_OPTIONS = Symbol.for('nestjs-rcache:admin-options');
+/** What the admin page shows of sessions, or `undefined`. */
+export const ADMIN_SESSIONS = Symbol.for('nestjs-rcache:admin-sessions');
 export const ALERTS_OPTIONS = Symbol.for('nestjs-rcache:alerts-options');
 export const METRICS_OPTIONS = Symbol.for('nestjs-rcache:metrics-options');

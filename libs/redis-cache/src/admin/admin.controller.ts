@@ -3,6 +3,7 @@ import {
   Body,
   Controller,
   Get,
+  Headers,
   HttpCode,
   Inject,
   type MessageEvent,
@@ -24,24 +25,17 @@ import { Actor, AdminRightsGuard, AdminShieldGuard, FromAnywhere, Needs } from '
 import { AdminErrorFilter } from './admin-error.filter.js';
 import type { ResolvedAdminOptions } from './admin-options.js';
 import { type AdminRequest, pathOf } from './admin-request.js';
+import type { Fields } from './action.js';
 import {
   AdminService,
-  type EntryOverview,
   type HistoryOverview,
-  NO_ROOM,
   type Overview,
+  type Preview,
   type WarmUpOverview,
 } from './admin.service.js';
 import type { AdminPrincipal } from './basic-auth.guard.js';
-import { type Preview, wantedOf } from './invalidations.js';
+import { NO_ROOM } from './live-streams.js';
 import { pageAt, type PageFile, pageFile } from './page-files.js';
-
-interface Fields {
-  readonly cache?: unknown;
-  readonly key?: unknown;
-  readonly token?: unknown;
-  readonly warmer?: unknown;
-}
 
 /**
  * The controller of the admin page. A class of its own for each module, because path, versions and guards are those of its
@@ -88,26 +82,54 @@ export function createAdminController({ path, version, guards }: ResolvedAdminOp
       return this.admin.history(span === 'coarse' ? 'coarse' : 'fine', typeof cache === 'string' ? cache : undefined);
     }
 
-    /** Not a GET: keys may tell about people, and addresses are logged. */
-    @Post('api/entry')
-    @HttpCode(200)
-    entry(@Body() body: unknown, @Actor() { name }: AdminPrincipal): Promise<EntryOverview> {
-      const { cache, key } = fieldsOf(body);
-      return this.admin.lookUp(cache, key, name);
+    @Get('api/tags')
+    tags(): ReturnType<AdminService['tags']> {
+      return this.admin.tags();
     }
 
-    @Post('api/invalidations/preview')
+    @Get('api/doctor')
+    doctor(): ReturnType<AdminService['diagnosis']> {
+      return this.admin.diagnosis();
+    }
+
+    /** Not a GET, nor are the next two: keys and ids may tell about people, and addresses are logged. */
+    @Post('api/entry')
+    @HttpCode(200)
+    entry(@Body() body: unknown, @Actor() { name }: AdminPrincipal): ReturnType<AdminService['lookUp']> {
+      return this.admin.lookUp(fieldsOf(body), name);
+    }
+
+    @Post('api/keys')
+    @HttpCode(200)
+    keys(@Body() body: unknown, @Actor() { name }: AdminPrincipal): ReturnType<AdminService['keys']> {
+      return this.admin.keys(fieldsOf(body), name);
+    }
+
+    @Post('api/sessions')
+    @HttpCode(200)
+    sessions(@Body() body: unknown, @Actor() { name }: AdminPrincipal): ReturnType<AdminService['sessionsOf']> {
+      return this.admin.sessionsOf(fieldsOf(body), name);
+    }
+
+    @Post('api/actions/preview')
     @HttpCode(200)
     @Needs('write')
     preview(@Body() body: unknown, @Actor() { name }: AdminPrincipal): Promise<Preview> {
-      return this.admin.preview(wantedOf(fieldsOf(body)), name);
+      return this.admin.preview(fieldsOf(body), name);
     }
 
-    @Post('api/invalidations')
+    @Post('api/actions')
     @HttpCode(200)
     @Needs('write')
-    invalidate(@Body() body: unknown, @Actor() { name }: AdminPrincipal): Promise<{ status: string }> {
-      return this.admin.invalidate(fieldsOf(body).token, name);
+    act(@Body() body: unknown, @Actor() { name }: AdminPrincipal): Promise<{ status: string }> {
+      return this.admin.act(fieldsOf(body).token, name);
+    }
+
+    @Post('api/overrides/end')
+    @HttpCode(200)
+    @Needs('write')
+    endOverride(@Body() body: unknown, @Actor() { name }: AdminPrincipal): Promise<{ status: string }> {
+      return this.admin.endOverride(fieldsOf(body), name);
     }
 
     @Get('api/warm-ups')
@@ -130,9 +152,9 @@ export function createAdminController({ path, version, guards }: ResolvedAdminOp
     }
 
     @Sse('api/events')
-    events(): Observable<MessageEvent> {
+    events(@Headers('last-event-id') lastId: unknown): Observable<MessageEvent> {
       if (!this.admin.hasRoomForStream) throw new ServiceUnavailableException(NO_ROOM);
-      return this.admin.live();
+      return this.admin.live(lastId);
     }
   }
   return AdminController;
@@ -144,5 +166,5 @@ function streamed({ body, type }: PageFile): StreamableFile {
 
 function fieldsOf(body: unknown): Fields {
   if (typeof body !== 'object' || body === null) throw new BadRequestException('The body must be an object as JSON.');
-  return body;
+  return body as Fields;
 }

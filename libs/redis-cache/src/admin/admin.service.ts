@@ -4,23 +4,32 @@ import {
   Logger,
   type OnApplicationBootstrap,
   type OnModuleDestroy,
-  ServiceUnavailableException,
+  Optional,
 } from '@nestjs/common';
-import { Observable } from 'rxjs';
-import type { Lookup } from '../cache/answers.js';
+import type { Observable } from 'rxjs';
 import { CacheEngine } from '../cache/engine.js';
-import type { AdminAction } from '../events.js';
+import type { EntryInspection } from '../cache/entry-inspection.js';
+import { InvalidArgumentError } from '../errors.js';
 import { type Alert, AlertsService } from '../ops/alerts.service.js';
+import { CacheDoctor, type Diagnosis } from '../ops/doctor.js';
 import { MetricsService } from '../ops/metrics.service.js';
 import type { ServerFigures } from '../ops/server-info.js';
 import type { WarmProgress } from '../ops/warm-run.js';
 import { WarmUpService } from '../ops/warm-up.service.js';
-import { ADMIN_OPTIONS, CACHE_ENGINE } from '../tokens.js';
+import { ADMIN_OPTIONS, ADMIN_SESSIONS, CACHE_ENGINE, SESSION_CONNECTION } from '../tokens.js';
+import { type Action, cacheOf, type Fields, inspectedKeyOf, textOf } from './action.js';
 import { Activity, type ActivityItem, type TagActivity } from './activity.js';
 import type { ResolvedAdminOptions } from './admin-options.js';
+import { type AdminSessions, type DeviceSession, revocationOf, sessionsIn } from './admin-sessions.js';
+import { Audit } from './audit.js';
+import { Confirmations, VALID_MS, type Wanted } from './confirmations.js';
+import { type EntryCount, UNCOUNTED } from './entry-count.js';
 import { Fleet } from './fleet.js';
 import { History, type Series, type Span } from './history.js';
-import { cacheOf, Invalidations, keyOf, type Preview, type Wanted } from './invalidations.js';
+import { invalidationOf } from './invalidations.js';
+import { type KeyPage, keyPage } from './key-pages.js';
+import { type LiveMessage, LiveStreams } from './live-streams.js';
+import { Overrides, type OverridesState } from './overrides.js';
 import {
   type CacheOverview,
   cachesOf,
@@ -31,6 +40,7 @@ import {
   readQuantiles,
   sessionsOf,
 } from './overview.js';
+import { sampleTags, type TagSample } from './tag-sample.js';
 import { type TopKey, TopKeys } from './top-keys.js';
 
 export interface Overview {
@@ -44,7 +54,9 @@ export interface Overview {
   /** By connection. */
   servers: Record<string, ServerFigures>;
   alerts: Alert[];
+  hasSessions: boolean;
   sessions: ReturnType<typeof sessionsOf>;
+  overrides: OverridesState;
   warmUps: WarmUpOverview[];
   tags: TagActivity[];
   activity: ActivityItem[];
@@ -61,25 +73,23 @@ export interface HistoryOverview extends Omit<Series, 'reads' | 'loads'> {
   load: Quantiles[];
 }
 
-/** One entry, without its value unless the options allow it. */
-export type EntryOverview = Omit<Lookup<unknown>, 'value'> & { value?: unknown };
-
-/** A message of the live stream. */
-export interface LiveMessage {
-  type: 'overview' | 'activity';
-  id?: string;
-  data: object;
+/** What would happen, and what to confirm it with. */
+export interface Preview extends EntryCount {
+  /** A sentence. */
+  what: string;
+  /** To be typed by whoever confirms it. */
+  name?: string;
+  token: string;
+  validMs: number;
 }
 
 /** How often processes tell each other about themselves, and how often when somebody looks. */
 const EXCHANGE_MS = 5_000;
 const WATCHED_EXCHANGE_MS = 2_000;
-const MAX_STREAMS = 20;
-export const NO_ROOM = 'Too many pages are open.';
-/** Then a browser comes again, and guards look at it again. */
-const STREAM_LIFETIME_MS = 10 * 60_000;
 const SHOWN_ACTIVITY = 50;
 const SHOWN_TAGS = 20;
+/** A diagnosis and a sample are shared by all who ask within this time. */
+const SHARED_MS = 5_000;
 
 /** What the admin page shows and does. It keeps answering without Redis, about this process alone. */
 @Injectable()
@@ -88,10 +98,16 @@ export class AdminService implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #history = new History();
   readonly #activity: Activity;
   readonly #topKeys: TopKeys | undefined;
-  readonly #invalidations: Invalidations;
+  readonly #confirmations: Confirmations;
+  readonly #overrides: Overrides;
+  readonly #streams: LiveStreams;
   readonly #logger = new Logger('RedisCacheModule');
-  readonly #ends = new Set<() => void>();
-  readonly #ticks = new Set<() => void>();
+  readonly #audit: Audit;
+  readonly #diagnosis = shared(() => this.doctor.examine());
+  readonly #tagSample = shared(async () => {
+    const connection = this.engine.connection();
+    return connection === undefined ? undefined : sampleTags(this.engine, connection);
+  });
   #turn: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
@@ -101,12 +117,18 @@ export class AdminService implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(MetricsService) private readonly metrics: MetricsService,
     @Inject(AlertsService) private readonly alerts: AlertsService,
     @Inject(WarmUpService) private readonly warmUps: WarmUpService,
+    @Inject(CacheDoctor) private readonly doctor: CacheDoctor,
     @Inject(ADMIN_OPTIONS) private readonly options: ResolvedAdminOptions,
+    @Optional() @Inject(ADMIN_SESSIONS) private readonly sessions?: AdminSessions,
+    @Optional() @Inject(SESSION_CONNECTION) sessionConnection?: string,
   ) {
     this.#fleet = new Fleet(engine, metrics.source.counts);
     this.#activity = new Activity(engine.events);
+    this.#audit = new Audit(engine.events, this.#logger);
     this.#topKeys = options.topKeys === 0 ? undefined : new TopKeys(engine.events, options.topKeys);
-    this.#invalidations = new Invalidations(engine, () => this.#fleet.secret);
+    this.#confirmations = new Confirmations(() => this.#fleet.secret);
+    this.#overrides = new Overrides(engine, this.#fleet, sessionConnection);
+    this.#streams = new LiveStreams(this.#activity, this.#fleet.id, () => this.overview(), this.#logger);
   }
 
   async overview(): Promise<Overview> {
@@ -120,7 +142,9 @@ export class AdminService implements OnApplicationBootstrap, OnModuleDestroy {
       caches: cachesOf(reports, this.#history),
       servers: Object.fromEntries((await this.metrics.source.server?.figures()) ?? []),
       alerts: this.alerts.active(),
+      hasSessions: this.sessions !== undefined,
       sessions: sessionsOf(reports),
+      overrides: this.#overrides.state(),
       warmUps: this.warmUpStates(),
       tags: this.#activity.tags(SHOWN_TAGS),
       activity: this.#activity.latest(SHOWN_ACTIVITY),
@@ -142,27 +166,64 @@ export class AdminService implements OnApplicationBootstrap, OnModuleDestroy {
     return { ...series, read: reads.map(readQuantiles), load: loads.map(loadQuantiles) };
   }
 
-  /** @throws InvalidArgumentError for a key that cannot be one, MissingContextError where the cache has a context */
-  async lookUp(cache: unknown, key: unknown, user: string): Promise<EntryOverview> {
-    const found = await cacheOf(this.engine, cache).lookup(keyOf(key));
-    this.#audit(user, 'look-up', `${String(cache)} ${String(key)}`, found.isHit ? 'found' : found.reason);
-    if (!found.isHit) return found;
-    const { value, ...rest } = found;
-    return this.options.values ? { ...rest, value } : rest;
+  /**
+   * One entry, without its value unless the options allow it.
+   *
+   * @throws InvalidArgumentError for a key that cannot be one, MissingContextError where the cache has a context
+   */
+  async lookUp(fields: Fields, user: string): Promise<EntryInspection> {
+    const cache = cacheOf(this.engine, fields.cache);
+    const found = await cache.inspect(inspectedKeyOf(fields));
+    this.#audit.note(user, 'look-up', `${cache.name} ${found.storedKey}`, found.decision);
+    const { value: _value, ...hidden } = found;
+    return this.options.values ? found : hidden;
   }
 
-  preview(wanted: Wanted, user: string): Promise<Preview> {
-    return this.#invalidations.preview(wanted, user);
+  /** Some keys of a cache. @throws InvalidArgumentError for a cache, pattern or place that cannot be one */
+  async keys(fields: Fields, user: string): Promise<KeyPage> {
+    const cache = cacheOf(this.engine, fields.cache);
+    const pattern = textOf(fields, 'pattern');
+    const page = await keyPage(this.engine, cache, pattern, textOf(fields, 'after'));
+    if (page === undefined) throw new InvalidArgumentError('Redis did not answer, or may not be asked for its keys.');
+    this.#audit.note(user, 'list-keys', `${cache.name} ${pattern}`, `${page.keys.length} shown`);
+    return page;
+  }
+
+  /** The tags of some entries of the main connection. */
+  async tags(): Promise<TagSample> {
+    return (await this.#tagSample()) ?? { sampled: 0, isWhole: false, tags: [] };
+  }
+
+  diagnosis(): Promise<Diagnosis> {
+    return this.#diagnosis();
+  }
+
+  /** @throws InvalidArgumentError where there are no sessions, or for a user id that cannot be one */
+  sessionsOf(fields: Fields, user: string): Promise<DeviceSession[]> {
+    const of = textOf(fields, 'user');
+    const list = (): Promise<DeviceSession[]> => sessionsIn(this.sessions).listOf(of);
+    return this.#audit.noted(user, 'list-sessions', of, list, ({ length }) => `${length} shown`);
+  }
+
+  /** What an action would do. @throws InvalidArgumentError for one that cannot be done */
+  async preview(fields: Fields, user: string): Promise<Preview> {
+    const { what, name, count } = this.#actionOf(fields);
+    const counted = (await count?.()) ?? { ...UNCOUNTED };
+    const token = this.#confirmations.tokenOf(wantedOf(fields), user);
+    return { ...counted, what, ...(name === undefined ? {} : { name }), token, validMs: VALID_MS };
   }
 
   /** @throws InvalidArgumentError for a token that does not confirm a preview of this user */
-  async invalidate(token: unknown, user: string): Promise<{ status: string }> {
-    const wanted = this.#invalidations.confirmed(token, user);
-    const target = [wanted.cache, wanted.target].filter((text) => text !== '').join(' ');
-    const status = await this.#audited(user, `invalidate-${wanted.kind}`, target, () =>
-      this.#invalidations.apply(wanted),
-    );
-    return { status };
+  async act(token: unknown, user: string): Promise<{ status: string }> {
+    const { audited, target, apply } = this.#actionOf(this.#confirmations.wantedOf(token, user));
+    return { status: await this.#audit.noted(user, audited, target, apply, String) };
+  }
+
+  /** Ends a bypass, or lets a breaker go. @throws InvalidArgumentError for one there is not */
+  async endOverride(fields: Fields, user: string): Promise<{ status: string }> {
+    const { target, outcome } = await this.#overrides.end(fields);
+    this.#audit.note(user, fields.kind === 'bypass' ? 'end-bypass' : 'release-breaker', target, outcome);
+    return { status: outcome };
   }
 
   warmUpStates(): WarmUpOverview[] {
@@ -172,12 +233,13 @@ export class AdminService implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** @throws InvalidArgumentError for a name no warmer has */
   async warm(warmer: unknown, user: string): Promise<WarmUpOverview> {
-    const run = await this.#audited(
+    const name = String(warmer);
+    const run = await this.#audit.noted(
       user,
       'warm',
-      String(warmer),
-      async () => this.warmUps.run(String(warmer)),
-      'started',
+      name,
+      () => this.warmUps.run(name),
+      () => 'started',
     );
     return { warmer: run.warmer, progress: run.progress };
   }
@@ -185,51 +247,18 @@ export class AdminService implements OnApplicationBootstrap, OnModuleDestroy {
   cancelWarmUp(warmer: unknown, user: string): { isCancelled: boolean } {
     const run = this.warmUps.runs().find((each) => each.warmer === warmer);
     run?.cancel();
-    this.#audit(user, 'cancel-warm-up', String(warmer), run === undefined ? 'not running' : 'cancelled');
+    this.#audit.note(user, 'cancel-warm-up', String(warmer), run === undefined ? 'not running' : 'cancelled');
     return { isCancelled: run !== undefined };
   }
 
-  /** Whether one more stream may be open. */
   get hasRoomForStream(): boolean {
-    // A browser whose stream ends with the application comes again at once.
-    return !this.#isClosed && this.#ends.size < MAX_STREAMS;
+    return this.#streams.hasRoom;
   }
 
-  /** The overview now and as it changes, and what happens; ends after ten minutes, and with the application. */
-  live(): Observable<LiveMessage> {
-    return new Observable((subscriber) => {
-      // Others may have come since they were asked for.
-      if (!this.hasRoomForStream) {
-        subscriber.error(new ServiceUnavailableException(NO_ROOM));
-        return undefined;
-      }
-      const tell = (): void => {
-        this.overview().then(
-          (data) => {
-            subscriber.next({ type: 'overview', data });
-          },
-          (error: unknown) => {
-            this.#logger.error(error);
-          },
-        );
-      };
-      const end = (): void => {
-        subscriber.complete();
-      };
-      const lifetime = setTimeout(end, STREAM_LIFETIME_MS);
-      const stopListening = this.#activity.on((item) => {
-        subscriber.next({ type: 'activity', id: String(item.id), data: item });
-      });
-      this.#ends.add(end);
-      this.#ticks.add(tell);
-      tell();
+  /** The overview now and as it changes, and what happens, from what a page has seen last. */
+  live(lastId?: unknown): Observable<LiveMessage> {
+    return this.#streams.open(lastId, () => {
       this.#schedule();
-      return () => {
-        clearTimeout(lifetime);
-        stopListening();
-        this.#ends.delete(end);
-        this.#ticks.delete(tell);
-      };
     });
   }
 
@@ -253,13 +282,21 @@ export class AdminService implements OnApplicationBootstrap, OnModuleDestroy {
   onModuleDestroy(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    for (const end of this.#ends) end();
+    this.#overrides.close();
+    this.#streams.close();
+  }
+
+  #actionOf(fields: Fields): Action {
+    const action =
+      invalidationOf(this.engine, fields) ?? this.#overrides.of(fields) ?? revocationOf(this.sessions, fields);
+    if (action !== undefined) return action;
+    throw new InvalidArgumentError(`kind must be one of ${KINDS.join(', ')}.`);
   }
 
   async #exchange(): Promise<void> {
-    await this.#fleet.exchange();
+    await this.#overrides.exchange();
     this.#history.note(this.#fleet.reports, Date.now());
-    for (const tick of this.#ticks) tick();
+    this.#streams.tick();
   }
 
   #schedule(): void {
@@ -274,30 +311,30 @@ export class AdminService implements OnApplicationBootstrap, OnModuleDestroy {
           this.#schedule();
         });
     };
-    this.#timer = setTimeout(again, this.#ticks.size > 0 ? WATCHED_EXCHANGE_MS : EXCHANGE_MS);
+    this.#timer = setTimeout(again, this.#streams.isWatched ? WATCHED_EXCHANGE_MS : EXCHANGE_MS);
     this.#timer.unref();
   }
+}
 
-  async #audited<T>(
-    user: string,
-    action: AdminAction,
-    target: string,
-    act: () => Promise<T>,
-    outcome?: string,
-  ): Promise<T> {
-    try {
-      const result = await act();
-      this.#audit(user, action, target, outcome ?? String(result));
-      return result;
-    } catch (error) {
-      this.#audit(user, action, target, error instanceof Error ? error.name : 'failed');
-      throw error;
+const KINDS = ['key', 'expire', 'tag', 'pattern', 'cache', 'namespace', 'bypass', 'breaker', 'session', 'sessions'];
+const WANTED = ['kind', 'cache', 'target', 'connection', 'state', 'seconds', 'user', 'session'];
+
+/** What of a request says what is wanted, which has been checked. */
+function wantedOf(fields: Fields): Wanted {
+  return Object.fromEntries(
+    WANTED.filter((name) => fields[name] !== undefined).map((name) => [name, textOf(fields, name)]),
+  );
+}
+
+/** Work whose result is good for whoever asks within a few seconds. */
+function shared<T>(work: () => Promise<T>): () => Promise<T> {
+  let latest: Promise<T> | undefined;
+  let begunAtMs = -Infinity;
+  return () => {
+    if (latest === undefined || performance.now() - begunAtMs >= SHARED_MS) {
+      begunAtMs = performance.now();
+      latest = work();
     }
-  }
-
-  #audit(user: string, action: AdminAction, target: string, outcome: string): void {
-    this.engine.events.emit('admin', { user, action, target, outcome });
-    // As JSON, so that no name makes a line of its own.
-    this.#logger.log(`Admin ${JSON.stringify(user)} ${action} ${JSON.stringify(target)}: ${outcome}`);
-  }
+    return latest;
+  };
 }

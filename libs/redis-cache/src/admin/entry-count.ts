@@ -25,6 +25,8 @@ const MAX_ENTRIES = 20_000;
 const MAX_READ = 1_000;
 const SAMPLE = 10;
 
+/** Of what concerns no entries. */
+export const UNCOUNTED: Readonly<EntryCount> = { entries: undefined, isEstimate: false, sample: [] };
 const UNKNOWN: Readonly<EntryCount> = { entries: undefined, isEstimate: true, sample: [] };
 
 /** The definition of a cache; the default cache has none. */
@@ -36,14 +38,19 @@ export function connectionNameOf(cache: CacheService): string {
   return definitionOf(cache)?.connection ?? 'default';
 }
 
+/** What stands before the keys of a cache, version included. */
+export function storedPrefixOf(cache: CacheService): string {
+  const definition = definitionOf(cache);
+  return `${definition === undefined ? cache.name : storedName(definition)}:`;
+}
+
 /** Entries of a cache whose keys match, `'*'` for all of them. */
 export async function countMatching(engine: CacheEngine, cache: CacheService, pattern: string): Promise<EntryCount> {
   const connection = engine.connection(connectionNameOf(cache));
   if (connection === undefined) {
     return pattern === '*' ? { entries: cache.memory.entries, isEstimate: false, sample: [] } : { ...UNKNOWN };
   }
-  const definition = definitionOf(cache);
-  const prefix = `${definition === undefined ? cache.name : storedName(definition)}:`;
+  const prefix = storedPrefixOf(cache);
   if (pattern === '*') return found(await scan(engine, connection, `${prefix}*`), true);
   const isMatch = globMatcher(pattern);
   const scanned = await scan(engine, connection, prefix + encodeGlob(pattern));

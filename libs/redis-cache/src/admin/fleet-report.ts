@@ -1,6 +1,7 @@
 import { isOptions } from '../arguments.js';
 import type { CacheEngine } from '../cache/engine.js';
 import type { Histogram } from '../cache/histogram.js';
+import type { HeldBreaker } from './breaker-holds.js';
 import type { EventCounts } from '../ops/event-counts.js';
 
 /** Observations by bucket, as they travel; the bounds are those of the code. */
@@ -45,6 +46,8 @@ export interface FleetReport {
   uptimeMs: number;
   caches: Record<string, CacheReport>;
   connections: ConnectionReport[];
+  /** Breakers somebody holds. */
+  holds: readonly HeldBreaker[];
   /** Operations on sessions by `<operation> <result>`. */
   sessions: Record<string, number>;
 }
@@ -71,7 +74,7 @@ const MAX_CACHES = 200;
 export function reportOf(
   engine: CacheEngine,
   counts: EventCounts,
-  process: Pick<FleetReport, 'id' | 'host' | 'pid' | 'uptimeMs'>,
+  process: Pick<FleetReport, 'id' | 'host' | 'pid' | 'uptimeMs' | 'holds'>,
 ): FleetReport {
   const loads = new Map<string, Histogram>();
   for (const { labels, value } of counts.loads.entries()) {
@@ -131,6 +134,8 @@ export function parseReport(text: string): FleetReport | undefined {
     Object.values(report.caches).every(isCacheReport) &&
     Array.isArray(report.connections) &&
     report.connections.every(isOptions) &&
+    Array.isArray(report.holds) &&
+    report.holds.every((hold) => isOptions(hold) && 'remainingMs' in hold && Number.isFinite(hold.remainingMs)) &&
     isOptions(report.sessions) &&
     Object.values(report.sessions).every(Number.isFinite);
   return isOurs ? (report as FleetReport) : undefined;

@@ -25,7 +25,7 @@ function report(
     loadTimes: { counts: [requests - hits], sum: (requests - hits) * 0.5 },
     ...more,
   };
-  return { id, host: 'host', pid: 1, uptimeMs, caches: { users: cache }, connections: [], sessions: {} };
+  return { id, host: 'host', pid: 1, uptimeMs, caches: { users: cache }, connections: [], holds: [], sessions: {} };
 }
 
 const START_MS = 1_700_000_000_000;

@@ -1,3 +1,4 @@
+import type { HeldBreaker } from './breaker-holds.js';
 import { Histogram } from '../cache/histogram.js';
 import { OPERATION_BOUNDS_SECONDS } from '../cache/stats.js';
 import { quantileBetween } from '../ops/alert-window.js';
@@ -33,6 +34,7 @@ export interface CacheOverview extends Omit<CacheReport, 'reads' | 'loadTimes'> 
 export interface InstanceOverview extends Pick<FleetReport, 'id' | 'host' | 'pid' | 'uptimeMs'> {
   isThis: boolean;
   connections: ConnectionReport[];
+  holds: readonly HeldBreaker[];
 }
 
 const RATIOS = 24;
@@ -63,8 +65,8 @@ export function cachesOf(reports: readonly FleetReport[], history: History): Cac
 }
 
 export function instancesOf(reports: readonly FleetReport[], ownId: string): InstanceOverview[] {
-  return reports.map(({ id, host, pid, uptimeMs, connections }) => {
-    return { id, host, pid, uptimeMs, connections, isThis: id === ownId };
+  return reports.map(({ id, host, pid, uptimeMs, connections, holds }) => {
+    return { id, host, pid, uptimeMs, connections, holds, isThis: id === ownId };
   });
 }
 

@@ -8,6 +8,9 @@ const TYPES = {
   'dom.js': 'text/javascript; charset=utf-8',
   'panels.js': 'text/javascript; charset=utf-8',
   'actions.js': 'text/javascript; charset=utf-8',
+  'examination.js': 'text/javascript; charset=utf-8',
+  'look-up.js': 'text/javascript; charset=utf-8',
+  'orders.js': 'text/javascript; charset=utf-8',
   'uplot.js': 'text/javascript; charset=utf-8',
   'uplot.css': 'text/css; charset=utf-8',
 } as const;

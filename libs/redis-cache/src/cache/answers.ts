@@ -67,12 +67,25 @@ const UNCACHED = {
 
 /** What callers of one cache are answered: the road by their options, and every answer counted. */
 export class Answers {
+  /** Neither disabled nor bypassed. */
+  private isAnswering: boolean;
+
   constructor(
     private readonly core: CacheCore,
     private readonly policy: Policy,
     private readonly isEnabled: boolean,
     private readonly road: ReadRoad,
-  ) {}
+  ) {
+    this.isAnswering = isEnabled;
+  }
+
+  get isBypassed(): boolean {
+    return this.isEnabled && !this.isAnswering;
+  }
+
+  set isBypassed(isBypassed: boolean) {
+    this.isAnswering = this.isEnabled && !isBypassed;
+  }
 
   /**
    * What memory answers to a key as its caller wrote it, if that needs no encoding: the shortest way to a value. A key
@@ -93,7 +106,7 @@ export class Answers {
   }
 
   #remembers(options: CallOptions<never> | undefined): boolean {
-    return this.isEnabled && this.policy.usesMemory && readsAsUsual(options);
+    return this.isAnswering && this.policy.usesMemory && readsAsUsual(options);
   }
 
   /** What is there, without a load. Throws at once what is wrong with the options. */
@@ -150,7 +163,7 @@ export class Answers {
       depart({ entry: hot, source: 'l1', isStale: false });
       return;
     }
-    if (options?.bypass === true) {
+    if (!this.isAnswering || options?.bypass === true) {
       depart('bypassed');
       return;
     }
@@ -182,7 +195,7 @@ export class Answers {
     onWait?: () => void,
   ): Promise<Answer> {
     const policy = this.#resolve(options);
-    if (!this.isEnabled || options?.bypass === true) {
+    if (!this.isAnswering || options?.bypass === true) {
       this.core.stats.bypassed += 1;
       return runUncached(storedKey, loader).then((value) => departure.uncached(value));
     }

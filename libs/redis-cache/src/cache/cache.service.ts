@@ -62,6 +62,15 @@ export class CacheService {
     return { entries: this.#core.memory?.size ?? 0, bytes: this.#core.memory?.bytes ?? 0 };
   }
 
+  /** While `true` every read goes past this cache in this process, as with `bypass`; writes and invalidations go on. */
+  get isBypassed(): boolean {
+    return this.#answers.isBypassed;
+  }
+
+  set isBypassed(isBypassed: boolean) {
+    this.#answers.isBypassed = isBypassed;
+  }
+
   /** The fresh value, or `undefined`; `lookup` tells a stored `undefined` from none. */
   get<T = unknown>(key: Key, options?: CallOptions<T>): Promise<T | undefined> {
     try {
@@ -201,7 +210,8 @@ export class CacheService {
   async inspect(key: InspectedKey): Promise<EntryInspection> {
     const storedKey = typeof key === 'object' && 'stored' in key ? key.stored : this.storedKey(key);
     if (!this.#isEnabled) return { storedKey, decision: 'disabled', isLoading: false };
-    return inspectEntry(this.#core, this.#policy, storedKey);
+    const found = await inspectEntry(this.#core, this.#policy, storedKey);
+    return this.isBypassed ? { ...found, decision: 'bypassed' } : found;
   }
 
   /** Removes the entry and cancels running loads of it, in every process. @throws NotInvalidatedError with `strict`. */

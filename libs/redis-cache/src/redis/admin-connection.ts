@@ -40,6 +40,12 @@ export class AdminConnection {
     await working;
   }
 
+  /** One page of keys that match `glob`, which Redis may find again on a later one; cursor `0` begins, and ends. */
+  async page(glob: string, cursor: string): Promise<[next: string, keys: string[]]> {
+    const client = await this.#open();
+    return this.owner.settled('SCAN', client.scan(cursor, 'MATCH', glob, 'COUNT', SCAN_PAGE), SCAN_TIMEOUT_MS);
+  }
+
   /** One section of INFO as a table. */
   async info(section: string): Promise<Map<string, string>> {
     const client = await this.#open();

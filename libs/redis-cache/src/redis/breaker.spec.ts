@@ -60,3 +60,32 @@ describe('the breaker', () => {
     expect(changes.map(([state]) => state)).toEqual(['closed', 'open']);
   });
 });
+
+describe('a breaker held by hand', () => {
+  const changes: string[] = [];
+  let breaker: Breaker;
+
+  beforeEach(() => {
+    changes.length = 0;
+    breaker = new Breaker((state) => changes.push(state));
+    breaker.close('recovered');
+  });
+
+  it('open stays open, whatever a recovery under way comes to', () => {
+    breaker.hold('open');
+    breaker.halfOpen('probing');
+    breaker.close('recovered');
+    expect([breaker.state, changes]).toEqual(['open', ['closed', 'open']]);
+    breaker.hold(undefined);
+    breaker.close('recovered');
+    expect(breaker.isClosed).toBe(true);
+  });
+
+  it('closed is not opened by silence, but by a lost connection', () => {
+    breaker.hold('closed');
+    for (let failure = 0; failure < 50; failure++) breaker.failed('silence');
+    expect(breaker.isClosed).toBe(true);
+    breaker.open('connection lost');
+    expect(breaker.state).toBe('open');
+  });
+});

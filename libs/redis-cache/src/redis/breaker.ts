@@ -1,5 +1,8 @@
 export type BreakerState = 'closed' | 'open' | 'half-open';
 
+/** What somebody may hold it at. */
+export type HeldState = 'open' | 'closed';
+
 /** Consecutive unanswered operations that open the breaker; a lost connection opens it at once. */
 const FAILURES_TO_OPEN = 5;
 
@@ -10,11 +13,22 @@ const FAILURES_TO_OPEN = 5;
 export class Breaker {
   #state: BreakerState = 'open';
   #failures = 0;
+  #held: HeldState | undefined;
 
   constructor(private readonly onChange: (state: BreakerState, reason: string) => void) {}
 
   get state(): BreakerState {
     return this.#state;
+  }
+
+  get held(): HeldState | undefined {
+    return this.#held;
+  }
+
+  /** Open until told otherwise; or, where it is closed, not opened by silence. `undefined`: as it goes. */
+  hold(state: HeldState | undefined): void {
+    this.#held = state;
+    if (state === 'open') this.open('held open by hand');
   }
 
   get isClosed(): boolean {
@@ -27,7 +41,7 @@ export class Breaker {
 
   failed(reason: string): void {
     this.#failures += 1;
-    if (this.#failures >= FAILURES_TO_OPEN) this.open(reason);
+    if (this.#failures >= FAILURES_TO_OPEN && this.#held !== 'closed') this.open(reason);
   }
 
   open(reason: string): void {
@@ -44,7 +58,7 @@ export class Breaker {
   }
 
   #change(state: BreakerState, reason: string): void {
-    if (this.#state === state) return;
+    if (this.#state === state || (this.#held === 'open' && state !== 'open')) return;
     this.#state = state;
     this.onChange(state, reason);
   }

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ClosedError, RedisRefusedError, RedisUnavailableError } from '../errors.js';
 import type { EventChannel } from '../events.js';
 import type { Clock } from '../time.js';
-import type { BreakerState } from './breaker.js';
+import type { BreakerState, HeldState } from './breaker.js';
 import { ClusterTopology } from './cluster-topology.js';
 import { clientOptions, type ConnectionOptions, type Credentials, timeoutsOf } from './connection-options.js';
 import { CredentialSource } from './credential-source.js';
@@ -89,6 +89,11 @@ export class RedisConnection {
   get breakerState(): BreakerState {
     if (this.isUp) return 'closed';
     return this.shards.some(({ breakerState }) => breakerState === 'open') ? 'open' : 'half-open';
+  }
+
+  /** Holds the breakers of its primaries, those there are now, open or closed until told otherwise (`undefined`). */
+  holdBreaker(state: HeldState | undefined): void {
+    for (const shard of this.shards) shard.hold(state);
   }
 
   get connections(): number {

@@ -4,7 +4,7 @@ import type { EventChannel } from '../events.js';
 import type { Clock } from '../time.js';
 import { AdminConnection } from './admin-connection.js';
 import { BatchScript } from './batch-script.js';
-import { Breaker, type BreakerState } from './breaker.js';
+import { Breaker, type BreakerState, type HeldState } from './breaker.js';
 import { ClientFactory } from './client-factory.js';
 import { type ConnectionOptions, type RedisNode, timeoutsOf, type Timeouts } from './connection-options.js';
 import type { CredentialSource } from './credential-source.js';
@@ -209,6 +209,12 @@ export class Shard {
     return this.#clients.rotate();
   }
 
+  /** Holds the breaker by hand; what a recovery has to prove is proven all the same. */
+  hold(state: HeldState | undefined): void {
+    this.#breaker.hold(state);
+    this.#recover();
+  }
+
   /** One operation through breaker, budget and error translation. */
   async execute<T>(lane: Lane, command: string, operation: (client: Redis) => Promise<T>): Promise<T> {
     this.#refuseUnlessUp(command);
@@ -365,7 +371,7 @@ export class Shard {
   }
 
   #recover(): void {
-    if (this.#recovering !== undefined || this.isUp || this.#closed) return;
+    if (this.#recovering !== undefined || this.isUp || this.#closed || this.#breaker.held === 'open') return;
     if (this.#pool.primary.status !== 'ready' || this.#control.status !== 'ready') return;
     this.#recovering = this.#recoverNow()
       .catch((error: unknown) => {
