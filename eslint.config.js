@@ -75,7 +75,7 @@ export default defineConfig(
   },
   {
     // The compiler knows what a browser has.
-    files: ['libs/*/page/*.js'],
+    files: ['libs/*/page/*.js', 'apps/demo-page/*.js'],
     rules: { 'no-undef': 'off' },
   },
   prettier,

@@ -144,12 +144,17 @@ export async function startApp({ port, env = {}, script = 'dist/apps/reference/m
   return { url: `http://localhost:${port}`, logTail, exited, stop: server.stop };
 }
 
-/** PORT when it is set; else 3000, or the first port above it that nobody uses. */
-export async function pickPort() {
-  if (process.env.PORT) return Number(process.env.PORT);
-  let port = DEFAULT_PORT;
-  while (!(await isFree(port))) port += 1;
-  return port;
+/**
+ * Ports nobody uses: PORT when it is set, else 3000 or the first free one above it, and the next free ones after that.
+ * @param {number} count
+ * @returns {Promise<number[]>}
+ */
+export async function pickPorts(count) {
+  const ports = process.env.PORT ? [Number(process.env.PORT)] : [];
+  for (let port = (ports[0] ?? DEFAULT_PORT - 1) + 1; ports.length < count; port += 1) {
+    if (await isFree(port)) ports.push(port);
+  }
+  return ports;
 }
 
 /** @param {number} port */

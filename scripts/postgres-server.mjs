@@ -31,11 +31,12 @@ const MAX_CONNECTIONS = 100;
  * @param {object} [options]
  * @param {string} [options.dataDir] where PGlite keeps its data, because its first start is slow; in memory by default.
  *   One server at a time may use it: a second is refused. An installed PostgreSQL always starts empty.
+ * @param {boolean} [options.isEmbedded] PGlite even where PostgreSQL is installed
  * @returns {Promise<PostgresServer>}
  * @throws {Error} with the server's log when it does not start
  */
-export async function startPostgres({ dataDir } = {}) {
-  const binFolder = await findBinFolder();
+export async function startPostgres({ dataDir, isEmbedded = false } = {}) {
+  const binFolder = isEmbedded ? undefined : await findBinFolder();
   const start = binFolder
     ? (/** @type {number} */ port) => startInstalled(port, binFolder)
     : (/** @type {number} */ port) => startPglite(port, dataDir);

@@ -1,8 +1,11 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Redis } from 'ioredis';
+import { Client } from 'pg';
 import { startPostgres, startRedis } from '../scripts/servers.mjs';
 import { eventually } from './support/eventually.js';
 
@@ -87,4 +90,27 @@ describe('a private Redis', () => {
   it('shows the log of a server that does not start', async () => {
     await expect(startRedis({ args: ['--no-such-option', 'yes'] })).rejects.toThrow(/no-such-option/);
   });
+});
+
+describe('an embedded PostgreSQL', () => {
+  it('has its folder for itself, and leaves what it holds to the next', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'rcache-test-'));
+    const start = () => startPostgres({ dataDir: join(folder, 'data'), isEmbedded: true });
+    const query = async (url: string, statement: string) => {
+      const client = new Client(url);
+      await client.connect();
+      return client.query(statement).finally(() => client.end());
+    };
+    try {
+      const first = await start();
+      await query(first.url, 'create table kept (id integer)');
+      await expect(start()).rejects.toThrow(/another demo/);
+      await first.stop();
+      const second = await start();
+      expect((await query(second.url, 'select * from kept')).rows).toEqual([]);
+      await second.stop();
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  }, 120_000);
 });

@@ -1,0 +1,111 @@
+// @ts-check
+import { ask } from './app.js';
+import { bodyOf, byId, milliseconds, row, setText } from './dom.js';
+
+const USER = '/users/57/permissions';
+const PERMISSION = 'roles:write';
+const ROLE = 'Administrator';
+const [HERE, THERE] = ['app-1', 'app-2'];
+const LONGEST_MS = 5_000;
+const ROWS = 20;
+
+/**
+ * What an instance answered after the revocation was confirmed.
+ * @typedef {object} Observation
+ * @property {string} instance
+ * @property {number} wrong answers that still allowed what was revoked
+ * @property {number} [deniedMs]
+ * @property {number} [forgottenMs]
+ */
+
+export function prepareRevocation() {
+  const button = /** @type {HTMLButtonElement} */ (byId('revoke'));
+  button.addEventListener('click', () => {
+    button.disabled = true;
+    grantAndRevoke()
+      .then(show, (/** @type {unknown} */ error) => setText(byId('verdict'), String(error)))
+      .finally(() => (button.disabled = false));
+  });
+}
+
+async function grantAndRevoke() {
+  const { body: own } = await ask('/users/1/permissions');
+  const role = own?.roles?.find((/** @type {{ name: string }} */ { name }) => name === ROLE);
+  if (role === undefined) throw new Error('The roles cannot be read at the moment.');
+  const path = `/users/57/roles/${role.id}`;
+  await mustChange('PUT', path);
+  await Promise.all([HERE, THERE].map((instance) => until(instance, ({ isAllowed, hasRole }) => isAllowed && hasRole)));
+  const sentAtMs = performance.now();
+  await mustChange('DELETE', path);
+  const revokedAtMs = performance.now();
+  const observations = await Promise.all([HERE, THERE].map((instance) => observe(instance, revokedAtMs)));
+  return { revokedMs: revokedAtMs - sentAtMs, observations };
+}
+
+/** @param {string} method @param {string} path */
+async function mustChange(method, path) {
+  const { status } = await ask(path, { method, instance: HERE });
+  if (status !== 204) throw new Error(`The role could not be changed (${status || 'no answer'}).`);
+}
+
+/** @param {string} instance */
+async function look(instance) {
+  const { status, body } = await ask(USER, { instance });
+  if (status !== 200) return undefined;
+  return {
+    isAllowed: body.permissions.some(
+      (/** @type {{ permission: string }} */ { permission }) => permission === PERMISSION,
+    ),
+    hasRole: body.roles.some((/** @type {{ name: string }} */ { name }) => name === ROLE),
+  };
+}
+
+/** @param {string} instance @param {(seen: { isAllowed: boolean, hasRole: boolean }) => boolean} isWanted */
+async function until(instance, isWanted) {
+  const endAtMs = performance.now() + LONGEST_MS;
+  while (performance.now() < endAtMs) {
+    const seen = await look(instance);
+    if (seen && isWanted(seen)) return;
+  }
+  throw new Error(`${instance} does not hear of the role at the moment.`);
+}
+
+/** @param {string} instance @param {number} revokedAtMs @returns {Promise<Observation>} */
+async function observe(instance, revokedAtMs) {
+  /** @type {Observation} */
+  const observation = { instance, wrong: 0 };
+  while (performance.now() < revokedAtMs + LONGEST_MS) {
+    const seen = await look(instance);
+    const ms = performance.now() - revokedAtMs;
+    if (seen?.isAllowed) observation.wrong += 1;
+    else if (seen) observation.deniedMs ??= ms;
+    if (seen && !seen.hasRole) observation.forgottenMs ??= ms;
+    if (observation.deniedMs !== undefined && observation.forgottenMs !== undefined) break;
+  }
+  return observation;
+}
+
+/** @param {{ revokedMs: number, observations: Observation[] }} result */
+function show({ revokedMs, observations }) {
+  const there = observations.find(({ instance }) => instance === THERE);
+  const wrong = observations.reduce((sum, each) => sum + each.wrong, 0);
+  setText(
+    byId('verdict'),
+    `Revoked on ${HERE} in ${milliseconds(revokedMs)}; ${THERE} denied ${milliseconds(there?.deniedMs)} later, ` +
+      `after ${wrong} answers that still allowed it.`,
+  );
+  const at = new Date().toLocaleTimeString();
+  const body = bodyOf('revocations');
+  body.prepend(
+    ...observations.map(({ instance, wrong: still, deniedMs, forgottenMs }) =>
+      row([
+        at,
+        instance,
+        [still === 0 ? 'number' : 'number bad', String(still)],
+        ['number', milliseconds(deniedMs)],
+        ['number', milliseconds(forgottenMs)],
+      ]),
+    ),
+  );
+  while (body.rows.length > ROWS) body.deleteRow(-1);
+}
