@@ -80,6 +80,13 @@ describe('a stored response', () => {
     expect(stored({ headers: { 'cache-control': 'private, no-store' } }, { isPrivate: true })).toBeUndefined();
   });
 
+  it('may be stored by whoever understands it, if it says so', () => {
+    const headers = { 'cache-control': 'no-store, must-understand' };
+    expect(stored({ headers })).toBeDefined();
+    expect(stored({ headers: { 'cache-control': 'no-store' } })).toBeUndefined();
+    expect(stored({ headers: { 'cache-control': `${headers['cache-control']}, private` } })).toBeUndefined();
+  });
+
   it('lacks the fields that `no-cache` names', () => {
     const headers = { 'cache-control': 'no-cache="X-Total"', 'x-total': '3' };
     expect(stored({ headers })!.response.headers).not.toHaveProperty('x-total');

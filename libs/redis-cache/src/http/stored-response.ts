@@ -1,3 +1,4 @@
+import type { CacheControl } from '@tusbar/cache-control';
 import etag from 'etag';
 import type { OutgoingHttpHeaders } from 'node:http';
 import { isDeepStrictEqual } from 'node:util';
@@ -150,10 +151,9 @@ function storable(parts: Parts, answer: Answer, policy: StoragePolicy, asked: As
   const { status, headers, body } = parts;
   const control = cacheControlOf(headers);
   const { isByResponse, isPrivate } = policy;
-  if (control.noStore === true || (control.private === true && !isPrivate)) return undefined;
+  if (forbidsStorage(control, status) || (control.private === true && !isPrivate)) return undefined;
   if (!isByResponse && (forbidsReuse(control) || !STORABLE_STATUSES.includes(status))) return undefined;
   if (status < 200 || status === 206 || status === 304) return undefined;
-  if (control.mustUnderstand === true && !UNDERSTOOD_STATUSES.includes(status)) return undefined;
   const isMeantForAll = control.public === true || control.mustRevalidate === true || control.sharedMaxAge !== null;
   if (isByResponse && asked.hasCredentials && !isMeantForAll) return undefined;
   // What middleware varies by, it applies to every response anew.
@@ -174,6 +174,11 @@ function storable(parts: Parts, answer: Answer, policy: StoragePolicy, asked: As
   if (!isByResponse && (status === 200 || status === 203)) kept['etag'] ??= etag(salted(body, asked.salt));
   const times = { ageMs, whileRevalidateMs, ifErrorMs, mustRevalidate, freshMs: freshMs ?? null };
   return { response: { status, headers: kept, body, ...times }, graceMs, varied };
+}
+
+/** RFC 9111, 5.2.2.3: where `must-understand` is understood, it stands over the `no-store` for those who do not know it. */
+function forbidsStorage({ mustUnderstand, noStore }: CacheControl, status: number): boolean {
+  return mustUnderstand === true ? !UNDERSTOOD_STATUSES.includes(status) : noStore === true;
 }
 
 function keptHeaders(answer: Answer, { storedHeaders }: StoragePolicy): Record<string, string> {
