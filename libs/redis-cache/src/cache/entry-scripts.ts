@@ -108,9 +108,9 @@ return 1`,
 );
 
 /**
- * Removes an entry and cancels the running load. One script: the load must not fill in between. The marker is set and
- * deleted so that invalidating a missing key is announced too. Made of deletes, it works when Redis is out of memory.
- * KEYS entry, lease, marker. Reply: 1 when there was an entry.
+ * Removes an entry and cancels the running load. One script: the load must not fill in between. Where there is no entry,
+ * whose removal Redis would announce, a marker is set and deleted instead. Made of deletes, it works when Redis is out of
+ * memory. KEYS entry, lease, marker. Reply: 1 when there was an entry.
  */
 export const INVALIDATE = new BatchScript(
   'invalidate',
@@ -118,26 +118,26 @@ export const INVALIDATE = new BatchScript(
   0,
   `local removed = redis.call('UNLINK', KEYS[1])
 redis.call('DEL', KEYS[2])
-redis.call('SET', KEYS[3], '')
-redis.call('DEL', KEYS[3])
+if removed == 0 then
+  redis.call('SET', KEYS[3], '')
+  redis.call('DEL', KEYS[3])
+end
 return removed`,
   ALLOW_OOM,
 );
 
 /**
  * Stores an explicit value and cancels the running load, unless the caller has given up by now: a late write would undo
- * a later delete. KEYS entry, lease, marker. ARGV record, lifetime in ms, last instant in server ms. Reply 1 or 0.
+ * a later delete. KEYS entry, lease. ARGV record, lifetime in ms, last instant in server ms. Reply 1 or 0.
  */
 export const PUT = new BatchScript(
   'put',
-  3,
+  2,
   3,
   `local time = redis.call('TIME')
 if time[1] * 1000 + time[2] / 1000 > tonumber(ARGV[3]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 redis.call('DEL', KEYS[2])
-redis.call('SET', KEYS[3], '')
-redis.call('DEL', KEYS[3])
 return 1`,
 );
 

@@ -100,9 +100,9 @@ export class RedisTier implements TagIds {
 
   /** `false` when Redis found that the caller must have given up: nothing was stored then. */
   async put(slotKey: string, record: Buffer, lifetimeMs: number, notAfterMs: number): Promise<boolean> {
-    const [entry, lease, marker] = this.keyspace.entryKeys(slotKey);
+    const keys = this.keyspace.entryKeys(slotKey).slice(0, 2);
     const args = [record, Math.ceil(lifetimeMs), notAfterMs.toFixed(3)];
-    return (await this.connection.run('control', PUT, [entry, lease, marker, ...args])) === 1;
+    return (await this.connection.run('control', PUT, [...keys, ...args])) === 1;
   }
 
   async expire(slotKey: string): Promise<boolean> {
