@@ -72,7 +72,7 @@ export const protections = [
   {
     removes: 'the end of trust',
     file: 'cache/read-road.ts',
-    find: 'if (nowMs >= entry.trust.untilMs) return false;',
+    find: 'if (nowMs >= grounds.trust.untilMs) return false;',
     replace: '',
     spec: 'bounded-staleness',
     test: 'stopped for longer than maxStaleness',
@@ -312,7 +312,7 @@ export const protections = [
   {
     removes: 'the trust in the owners of tags',
     file: 'cache/read-road.ts',
-    find: '    for (const { untilMs } of entry.tagTrusts) if (nowMs >= untilMs) return false;\n',
+    find: '    for (const { untilMs } of grounds.tagTrusts) if (nowMs >= untilMs) return false;\n',
     replace: '',
     spec: 'cluster-memory',
     test: 'stops answering for an entry',

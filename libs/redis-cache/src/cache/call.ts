@@ -52,5 +52,5 @@ export class Passenger implements Caller {
 }
 
 function tagsOf({ entry, valueTags = [] }: Outcome): string[] {
-  return [...entry.ids.map(({ tag }) => tag), ...valueTags];
+  return [...entry.grounds.ids.map(({ tag }) => tag), ...valueTags];
 }

@@ -108,7 +108,7 @@ async function read(core: CacheCore, storedKey: string, entry: Entry | undefined
     ]);
     const envelope = raw === null ? undefined : decodeEnvelope(raw);
     const recorded = envelope === undefined ? [] : recordedIds(core, storedKey, envelope);
-    const tags = [...new Set([...(entry?.ids ?? []), ...recorded].map(({ tag }) => tag))];
+    const tags = [...new Set([...(entry?.grounds.ids ?? []), ...recorded].map(({ tag }) => tag))];
     const ids = new Map(await Promise.all(tags.map(async (tag) => [tag, await tagTable.current(tag)] as const)));
     return { raw, isLoading, ids };
   } catch (error) {
@@ -131,9 +131,9 @@ function memoryState(
   const nowMs = backend.clock.nowMs();
   if (!policy.usesMemory) return 'unused';
   if (nowMs >= entry.servableUntilMs || nowMs >= entry.keptUntilMs) return 'expired';
-  if ([entry.trust, ...entry.tagTrusts].some(({ untilMs }) => nowMs >= untilMs)) return 'untrusted';
-  const isCurrent = entry.ids.every(({ tag, id }) => reading === undefined || reading.ids.get(tag) === id);
-  if (!isCurrent && !entry.isOutage) return 'invalidated';
+  if ([entry.grounds.trust, ...entry.grounds.tagTrusts].some(({ untilMs }) => nowMs >= untilMs)) return 'untrusted';
+  const isCurrent = entry.grounds.ids.every(({ tag, id }) => reading === undefined || reading.ids.get(tag) === id);
+  if (!isCurrent && !entry.grounds.isOutage) return 'invalidated';
   return nowMs < entry.freshUntilMs ? 'fresh' : 'stale';
 }
 
@@ -145,7 +145,7 @@ function copyOf({ backend }: CacheCore, entry: Entry, reading: Reading | undefin
     loadMs: entry.loadMs,
     bytes: entry.value.bytes,
     isNegative: entry.value.isNegative,
-    tags: inspectedTags(entry.ids, reading?.ids),
+    tags: inspectedTags(entry.grounds.ids, reading?.ids),
   };
 }
 

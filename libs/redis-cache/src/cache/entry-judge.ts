@@ -1,8 +1,8 @@
 import type { MissReason } from '../events.js';
 import type { CacheCore } from './backend.js';
-import { CachedValue } from './cached-value.js';
+import { type CachedValue, cachedValue } from './cached-value.js';
 import { decodeEnvelope, ENTRY_ID_BYTES, ENTRY_ID_OFFSET, type Envelope, type TagId } from './envelope.js';
-import type { Entry } from './memory-tier.js';
+import type { Entry, Grounds } from './memory-tier.js';
 import type { Clock } from '../time.js';
 import type { Policy } from './policy.js';
 import type { Trust } from './trust.js';
@@ -41,6 +41,7 @@ export const NO_TRUSTS: readonly Trust[] = [];
  */
 export class EntryJudge {
   #lastIds: readonly TagId[] = [];
+  #lastGrounds: Grounds | undefined;
 
   constructor(private readonly core: CacheCore) {}
 
@@ -128,10 +129,9 @@ export class EntryJudge {
   #entry({ slotKey, envelope, recorded, version, policy }: Judged): Entry | undefined {
     const { serverClockOf, coherence, clock } = this.core.backend;
     const serverClock = serverClockOf(slotKey);
-    const trust = coherence.trustOf(slotKey);
     let value: CachedValue;
     try {
-      value = new CachedValue(envelope.value, policy);
+      value = cachedValue(envelope.value, policy);
     } catch (error) {
       if (error instanceof CorruptValueError) return undefined;
       throw error;
@@ -144,16 +144,20 @@ export class EntryJudge {
       createdAtMs: whole(serverClock.toLocalMs(envelope.createdAtMs)),
       freshUntilMs,
       servableUntilMs,
-      hotUntilMs: hotUntil(freshUntilMs, envelope.loadMs, policy, clock.random()),
+      hotUntilMs: hotUntil(freshUntilMs, envelope.loadMs, policy, clock),
       keptUntilMs: keptUntil(servableUntilMs, policy, clock),
-      loadMs: envelope.loadMs,
-      ids: recorded,
-      trust,
-      tagTrusts: this.#tagTrusts(trust, recorded),
-      verifiedAtVersion: version,
-      isOutage: false,
+      // Read from bytes it is a double, which V8 would keep in a box of its own.
+      loadMs: envelope.loadMs >>> 0,
+      grounds: this.#grounds(recorded, coherence.trustOf(slotKey), version),
       hasPlainKey: false,
     };
+  }
+
+  #grounds(ids: readonly TagId[], trust: Trust, verifiedAtVersion: number): Grounds {
+    const tagTrusts = this.#tagTrusts(trust, ids);
+    const last = this.#lastGrounds;
+    if (last?.ids === ids && last.trust === trust && last.tagTrusts === tagTrusts) return last;
+    return (this.#lastGrounds = { ids, trust, tagTrusts, verifiedAtVersion, isOutage: false });
   }
 
   /** Empty but for a cluster, whose tags may be on other nodes than their entries. */
@@ -169,8 +173,12 @@ export class EntryJudge {
 
   /** Entries without tags nearly all have the same ids: one list for them costs nothing at every read. */
   #recordedIds(slotKey: string, { namespaceId, cacheId, tags }: Envelope): readonly TagId[] {
-    const [namespace, cache] = this.core.reserved.of(slotKey);
-    const [lastNamespace, lastCache] = this.#lastIds;
+    const reserved = this.core.reserved.of(slotKey);
+    // By index: taking a list apart makes an iterator for each read.
+    const namespace = reserved[0];
+    const cache = reserved[1];
+    const lastNamespace = this.#lastIds[0];
+    const lastCache = this.#lastIds[1];
     const isSame =
       lastCache?.id === cacheId &&
       lastCache.tag === cache &&
@@ -187,8 +195,8 @@ export class EntryJudge {
  * Until when an entry answers without a second thought. With early refresh that is before it expires, by a random share of
  * its load time (XFetch, Vattani et al., VLDB 2015): each copy draws once when it is made.
  */
-export function hotUntil(freshUntilMs: number, loadMs: number, policy: Policy, random: number): number {
-  return policy.earlyBeta === 0 ? freshUntilMs : whole(freshUntilMs + loadMs * policy.earlyBeta * Math.log(1 - random));
+export function hotUntil(freshUntilMs: number, loadMs: number, { earlyBeta }: Policy, clock: Clock): number {
+  return earlyBeta === 0 ? freshUntilMs : whole(freshUntilMs + loadMs * earlyBeta * Math.log(1 - clock.random()));
 }
 
 /** Before anything, on a monotonic clock. */

@@ -235,7 +235,7 @@ export class EntryReader {
     if (entry === undefined) return none('absent', null, NO_IDS);
     const nowMs = backend.clock.nowMs();
     if (nowMs >= entry.servableUntilMs) return none('expired', null, NO_IDS);
-    if (!this.judge.areKnownCurrent(entry.ids, nowMs)) return none('invalidated', null, NO_IDS);
+    if (!this.judge.areKnownCurrent(entry.grounds.ids, nowMs)) return none('invalidated', null, NO_IDS);
     return { state: nowMs < entry.freshUntilMs ? 'fresh' : 'stale', entry, seenId: entry.id, ids: NO_IDS };
   }
 

@@ -2,7 +2,7 @@ import { UncacheableValueError } from '../errors.js';
 import type { FallbackReason, UnstoredReason } from '../events.js';
 import { userTag } from '../redis/keyspace.js';
 import { type Backend, type CacheCore, isUnanswered } from './backend.js';
-import { CachedValue } from './cached-value.js';
+import { type CachedValue, cachedValue } from './cached-value.js';
 import type { Loader } from './entry-options.js';
 import type { EntryJudge, Found, KnownIds } from './entry-judge.js';
 import { randomId, type TagId } from './envelope.js';
@@ -209,7 +209,7 @@ export class Loads {
       this.core.stats.loads += 1;
       this.core.stats.recordLoad(loadMs);
       const encoded = encodeValue(loaded.value, { codec: policy.codec, compressAboveBytes: Infinity });
-      const value = new CachedValue(encoded, policy);
+      const value = cachedValue(encoded, policy);
       const limits = { maxTtlMs, nowMs: Date.now(), random: clock.random() };
       return { encoded, value, freshMs: freshMs(policy, loaded.ttl, loaded.value, limits), loadMs, loaded };
     } catch (error) {
@@ -240,7 +240,8 @@ export class Loads {
     const tags = [...this.core.reservedTags(flight.key), ...request.tags, ...this.#valueTags(prepared, request)];
     if (flight.hasMarkerBefore(flight.markersSeen, tags)) return outcome;
     const ids = tags.map((tag) => ({ tag, id: '' }));
-    this.core.memory?.set(flight.key, { ...outcome.entry, ids, trust, isOutage: true });
+    const grounds = { ...outcome.entry.grounds, ids, trust, isOutage: true };
+    this.core.memory?.set(flight.key, { ...outcome.entry, grounds });
     return outcome;
   }
 

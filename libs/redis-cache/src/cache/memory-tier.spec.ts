@@ -1,7 +1,7 @@
-import { type Entry, MemoryTier } from './memory-tier.js';
+import { type Entry, type Grounds, MemoryTier } from './memory-tier.js';
 
-function entry({ bytes = 100, ...fields }: Partial<Entry> & { bytes?: number } = {}): Entry {
-  return { isOutage: false, value: { bytes }, ids: [], ...fields } as Entry;
+function entry({ bytes = 100, ...grounds }: Partial<Grounds> & { bytes?: number } = {}): Entry {
+  return { value: { bytes }, grounds: { isOutage: false, ids: [], ...grounds } } as unknown as Entry;
 }
 
 describe('the memory tier', () => {

@@ -4,6 +4,20 @@ import type { TagId } from './envelope.js';
 import { isPlain } from './key.js';
 import type { Trust } from './trust.js';
 
+/** On what grounds an entry may be used; one object for all entries that have the same. */
+export interface Grounds {
+  /** Ids of namespace, cache and tags that must still be current. */
+  readonly ids: readonly TagId[];
+  /** What ends the right to answer from memory without asking Redis. */
+  readonly trust: Trust;
+  /** Of the servers that hold the ids of its tags, where they are others. */
+  readonly tagTrusts: readonly Trust[];
+  /** The version of the tag table at which `ids` were last found current. */
+  verifiedAtVersion: number;
+  /** Loaded while Redis was away: its ids are unknown, and it lives no longer than `trust` says. */
+  readonly isOutage: boolean;
+}
+
 /** An entry as this process knows it; instants are whole milliseconds of the monotonic clock. */
 export interface Entry {
   /** Id of the stored entry; '' for one that is not in Redis. */
@@ -17,16 +31,7 @@ export interface Entry {
   /** Until then this process may answer with its copy, by `l1.ttl`. */
   readonly keptUntilMs: number;
   readonly loadMs: number;
-  /** Ids of namespace, cache and tags that must still be current. */
-  readonly ids: readonly TagId[];
-  /** What ends the right to answer from memory without asking Redis. */
-  readonly trust: Trust;
-  /** Of the servers that hold the ids of its tags, where they are others. */
-  readonly tagTrusts: readonly Trust[];
-  /** The version of the tag table at which `ids` were last found current. */
-  verifiedAtVersion: number;
-  /** Loaded while Redis was away: its ids are unknown, and it lives no longer than `trust` says. */
-  readonly isOutage: boolean;
+  readonly grounds: Grounds;
   /** Said by the memory: the key is what its caller wrote, so that whoever writes it again means this entry. */
   hasPlainKey: boolean;
 }
@@ -51,7 +56,7 @@ export class MemoryTier {
       maxSize: limits.maxBytes,
       sizeCalculation: (entry) => ENTRY_OVERHEAD_BYTES + entry.value.bytes * DECODED_FACTOR,
       dispose: (entry, key, reason) => {
-        if (entry.isOutage) this.#outageEntries -= 1;
+        if (entry.grounds.isOutage) this.#outageEntries -= 1;
         if (reason === 'evict') onEviction(key);
       },
     });
@@ -75,7 +80,7 @@ export class MemoryTier {
   }
 
   set(key: string, entry: Entry): void {
-    if (entry.isOutage) this.#outageEntries += 1;
+    if (entry.grounds.isOutage) this.#outageEntries += 1;
     entry.hasPlainKey = isPlain(key);
     this.#entries.set(key, entry);
   }
@@ -91,7 +96,7 @@ export class MemoryTier {
   /** What was loaded during an outage goes in any case: it was only to last until Redis is back. */
   deleteWhere(isForgotten: (key: string, entry: Entry) => boolean): void {
     for (const [key, entry] of [...this.#entries.entries()]) {
-      if (entry.isOutage || isForgotten(key, entry)) this.#entries.delete(key);
+      if (entry.grounds.isOutage || isForgotten(key, entry)) this.#entries.delete(key);
     }
   }
 
@@ -99,7 +104,7 @@ export class MemoryTier {
   deleteOutageEntries(tag: string): void {
     if (this.#outageEntries === 0) return;
     for (const [key, entry] of this.#entries.entries()) {
-      if (entry.isOutage && entry.ids.some((known) => known.tag === tag)) this.#entries.delete(key);
+      if (entry.grounds.isOutage && entry.grounds.ids.some((known) => known.tag === tag)) this.#entries.delete(key);
     }
   }
 }

@@ -52,16 +52,18 @@ export function newEntry(
     createdAtMs: whole(nowMs),
     freshUntilMs,
     servableUntilMs,
-    hotUntilMs: hotUntil(freshUntilMs, times.loadMs, policy, clock.random()),
+    hotUntilMs: hotUntil(freshUntilMs, times.loadMs, policy, clock),
     // Only where this memory is the store itself is this entry kept there.
     keptUntilMs: servableUntilMs,
     loadMs: Math.round(times.loadMs),
-    ids,
-    // Likewise; nobody else can change it then.
-    trust: ENDLESS_TRUST,
-    tagTrusts: NO_TRUSTS,
-    verifiedAtVersion: tagTable.version - 1,
-    isOutage: false,
+    grounds: {
+      ids,
+      // Likewise; nobody else can change it then.
+      trust: ENDLESS_TRUST,
+      tagTrusts: NO_TRUSTS,
+      verifiedAtVersion: tagTable.version - 1,
+      isOutage: false,
+    },
     hasPlainKey: false,
   };
   return { toBytes, entry, lifetimeMs };

@@ -115,7 +115,7 @@ export class ReadRoad implements CoherentCache {
   }
 
   missedChanges(forgotten: Forgotten): void {
-    this.core.memory?.deleteWhere((key, { trust, tagTrusts, ids }) => {
+    this.core.memory?.deleteWhere((key, { grounds: { trust, tagTrusts, ids } }) => {
       const trusts = [trust, ...tagTrusts];
       return forgotten.includes(this.core.slotKey(key), trusts) || ids.some(({ tag }) => forgotten.includes(tag, []));
     });
@@ -131,13 +131,13 @@ export class ReadRoad implements CoherentCache {
     return this.#loads.leases.abortAll();
   }
 
-  #mayAnswer(entry: Entry, nowMs: number): boolean {
-    if (nowMs >= entry.trust.untilMs) return false;
-    for (const { untilMs } of entry.tagTrusts) if (nowMs >= untilMs) return false;
+  #mayAnswer({ grounds }: Entry, nowMs: number): boolean {
+    if (nowMs >= grounds.trust.untilMs) return false;
+    for (const { untilMs } of grounds.tagTrusts) if (nowMs >= untilMs) return false;
     const { tagTable } = this.core.backend;
-    if (entry.isOutage || entry.verifiedAtVersion === tagTable.version) return true;
-    if (!this.#judge.areKnownCurrent(entry.ids, nowMs)) return false;
-    entry.verifiedAtVersion = tagTable.version;
+    if (grounds.isOutage || grounds.verifiedAtVersion === tagTable.version) return true;
+    if (!this.#judge.areKnownCurrent(grounds.ids, nowMs)) return false;
+    grounds.verifiedAtVersion = tagTable.version;
     return true;
   }
 

@@ -2,7 +2,7 @@ import { NotInvalidatedError, RedisUnavailableError, UncacheableValueError } fro
 import type { InvalidationKind, WriteStatus } from '../events.js';
 import type { JournalItem } from '../redis/journal.js';
 import { type CacheCore, isRedisFailure } from './backend.js';
-import { CachedValue } from './cached-value.js';
+import { cachedValue } from './cached-value.js';
 import { deferred } from './deferred-evictions.js';
 import type { InvalidateOptions } from './entry-options.js';
 import type { Outcome } from './flight.js';
@@ -115,7 +115,7 @@ export class WriteRoad {
       events.emit('unstored', { cache: core.name, key, reason: reason ?? 'skipped' });
       status = await this.#apply([this.#entryInvalidation(key)], key, {});
     } else {
-      const cached = new CachedValue(encoded, policy);
+      const cached = cachedValue(encoded, policy);
       const invalidation = this.#entryInvalidation(key);
       status = await this.#apply(
         [
