@@ -1,6 +1,6 @@
 import { VersioningType } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { type CacheEvents, defineCache, defineWarmer, RedisCacheModule, WarmUpService } from 'nestjs-rcache';
+import { basicAuth, type CacheEvents, defineCache, defineWarmer, RedisCacheModule, WarmUpService } from 'nestjs-rcache';
 import { type AdminApp, PASSWORD, startAdminApp, USERS } from './support/admin-app.js';
 import { ask, listen } from './support/admin-requests.js';
 import { inMemory } from './support/engines.js';
@@ -106,7 +106,9 @@ describe.each(ADAPTERS)('the admin API on %s', (_name, createAdapter) => {
   });
 
   it('asks who it is, for the page and for all it is made of', async () => {
-    const { ask: send } = await startAdminApp({ createAdapter });
+    // One of its own, which counts wrong passwords.
+    const guard = basicAuth({ ops: { password: PASSWORD } });
+    const { ask: send } = await startAdminApp({ createAdapter, admin: { guards: [guard] } });
     for (const path of ['', '/assets/page.js', '/api/overview', '/api/events']) {
       const { status, headers } = await send(`/admin/cache${path}`);
       expect([path, status, headers['www-authenticate']]).toEqual([path, 401, expect.stringContaining('Basic')]);
@@ -114,6 +116,22 @@ describe.each(ADAPTERS)('the admin API on %s', (_name, createAdapter) => {
     for (const as of [`ops:${PASSWORD}x`, `nobody:${PASSWORD}`, 'ops', ':', OPS.slice(0, -1)]) {
       expect([as, (await send('/admin/cache', { as })).status]).toEqual([as, 401]);
     }
+  });
+
+  it('lets nobody guess: after ten wrong passwords even the right one has to wait', async () => {
+    const users = { ops: { password: PASSWORD, rights: ['read', 'write'] as const } };
+    const { ask: send } = await startAdminApp({ createAdapter, admin: { guards: [basicAuth(users)] } });
+    for (let attempt = 0; attempt < 20; attempt += 1) expect((await send('/admin/cache')).status).toBe(401);
+    for (let attempt = 0; attempt < 10; attempt += 1) {
+      expect((await send('/admin/cache', { as: `ops:${PASSWORD}${attempt}` })).status).toBe(401);
+    }
+    for (const as of [OPS, `ops:${PASSWORD}x`]) {
+      const { status, headers } = await send('/admin/cache', { as });
+      expect([as, status, Number(headers['retry-after']) > 50]).toEqual([as, 429, true]);
+    }
+    const later = jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 60_001);
+    expect((await send('/admin/cache', { as: OPS })).status).toBe(200);
+    later.mockRestore();
   });
 
   it('lets those who may look not act', async () => {

@@ -1,9 +1,17 @@
-import { type CanActivate, type ExecutionContext, UnauthorizedException } from '@nestjs/common';
+import {
+  type CanActivate,
+  type ExecutionContext,
+  HttpException,
+  HttpStatus,
+  Logger,
+  UnauthorizedException,
+} from '@nestjs/common';
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { isOptions } from '../arguments.js';
 import { InvalidOptionsError } from '../errors.js';
 import type { AdminRight } from './admin-options.js';
-import type { AdminRequest, AdminResponse } from './admin-request.js';
+import { addressOf, type AdminRequest, type AdminResponse } from './admin-request.js';
+import { MAX_WRONG, WrongPasswords } from './wrong-passwords.js';
 
 /** Somebody who may come in. */
 export interface BasicAuthUser {
@@ -29,7 +37,7 @@ export function principalOf(request: object): AdminPrincipal | undefined {
 
 /**
  * A guard that asks for a name and a password (RFC 7617), which takes the same time whichever of them is wrong. For HTTPS
- * only: a password is sent with every request.
+ * only: a password is sent with every request. After ten wrong ones within a minute an address gets 429 for the rest of it.
  *
  *     admin: { guards: [basicAuth({ ops: { password: process.env.ADMIN_PASSWORD, rights: ['read', 'write'] } })] }
  *
@@ -45,6 +53,8 @@ export function basicAuth(users: Readonly<Record<string, BasicAuthUser>>): CanAc
 class BasicAuthGuard implements CanActivate {
   /** Of this process: makes texts of one length that nobody can choose. */
   readonly #key = randomBytes(32);
+  readonly #wrong = new WrongPasswords();
+  readonly #logger = new Logger('RedisCacheModule');
   readonly #users: readonly (AdminPrincipal & { readonly digest: Buffer })[];
 
   constructor(users: Readonly<Record<string, BasicAuthUser>>) {
@@ -58,6 +68,14 @@ class BasicAuthGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
     const http = context.switchToHttp();
     const request = http.getRequest<AdminRequest>();
+    const response = http.getResponse<AdminResponse>();
+    const address = addressOf(request);
+    const waitMs = this.#wrong.waitMs(address, Date.now());
+    // Not even compared: the answer would tell a guesser whether this one was right.
+    if (waitMs > 0) {
+      response.header('Retry-After', String(Math.ceil(waitMs / 1000)));
+      throw new HttpException('Too many wrong passwords.', HttpStatus.TOO_MANY_REQUESTS);
+    }
     const digest = this.#digest(credentialsOf(request.headers.authorization));
     let found: AdminPrincipal | undefined;
     // All are compared, so that the time does not tell who there is.
@@ -66,7 +84,11 @@ class BasicAuthGuard implements CanActivate {
       principals.set(request, found);
       return true;
     }
-    http.getResponse<AdminResponse>().header('WWW-Authenticate', 'Basic realm="cache", charset="UTF-8"');
+    // A browser sends none until it is asked.
+    if (request.headers.authorization !== undefined && this.#wrong.note(address, Date.now()) === MAX_WRONG) {
+      this.#logger.warn(`${JSON.stringify(address)} sent ${MAX_WRONG} wrong passwords for the admin page.`);
+    }
+    response.header('WWW-Authenticate', 'Basic realm="cache", charset="UTF-8"');
     throw new UnauthorizedException();
   }
 
