@@ -1,4 +1,5 @@
 import { VersioningType } from '@nestjs/common';
+import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { Test } from '@nestjs/testing';
 import { basicAuth, type CacheEvents, defineCache, defineWarmer, RedisCacheModule, WarmUpService } from 'nestjs-rcache';
 import { type AdminApp, PASSWORD, startAdminApp, USERS } from './support/admin-app.js';
@@ -67,6 +68,26 @@ describe('the admin API', () => {
     await app.close();
     expect(answer.status).toBe(200);
     expect(answer.body).toMatchObject({ isWhole: false, instances: [{ isThis: true }] });
+  });
+
+  it('is described where the application has an OpenAPI document', async () => {
+    const { app } = await startAdminApp();
+    const { paths } = SwaggerModule.createDocument(app, new DocumentBuilder().build());
+    const own = Object.entries(paths).filter(([path]) => path.startsWith('/admin/cache'));
+    expect(own).toHaveLength(15);
+    for (const [path, methods] of own) {
+      for (const operation of Object.values(methods as Record<string, any>)) {
+        expect([path, operation.tags, operation.summary]).toEqual([path, ['cache admin'], expect.stringMatching(/./)]);
+      }
+    }
+    const { post } = paths['/admin/cache/api/entry'] as any;
+    expect(Object.keys(post.requestBody.content['application/json'].schema.properties)).toEqual([
+      'cache',
+      'key',
+      'stored',
+    ]);
+    expect(post.parameters).toEqual([expect.objectContaining({ in: 'header', name: 'x-rcache-admin' })]);
+    expect(paths).not.toHaveProperty(['/admin/cache/assets/{name}']);
   });
 
   it('answers this machine alone while it has no guard', async () => {

@@ -22,6 +22,19 @@ export interface Action {
   readonly apply: () => string | Promise<string>;
 }
 
+export const KINDS = [
+  'key',
+  'expire',
+  'tag',
+  'pattern',
+  'cache',
+  'namespace',
+  'bypass',
+  'breaker',
+  'session',
+  'sessions',
+] as const;
+
 /** Texts that came with a request. */
 export type Fields = Readonly<Record<string, unknown>>;
 

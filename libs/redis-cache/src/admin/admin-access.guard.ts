@@ -9,6 +9,7 @@ import {
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { ADMIN_OPTIONS } from '../tokens.js';
+import { ADMIN_HEADER } from './admin-header.js';
 import type { AdminRight, ResolvedAdminOptions } from './admin-options.js';
 import type { AdminRequest, AdminResponse } from './admin-request.js';
 import { type AdminPrincipal, principalOf } from './basic-auth.guard.js';
@@ -16,8 +17,6 @@ import { type AdminPrincipal, principalOf } from './basic-auth.guard.js';
 const NEEDED = 'nestjs-rcache:admin-right';
 const ASSET = 'nestjs-rcache:admin-asset';
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
-/** Only a script of the same origin can send it without asking first. */
-export const ADMIN_HEADER = 'x-rcache-admin';
 const LOCAL_HOST = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i;
 const LOCAL_ADDRESS = /^(?:(?:::ffff:)?127(?:\.\d{1,3}){3}|::1)$/i;
 

@@ -17,7 +17,7 @@ import type { ServerFigures } from '../ops/server-info.js';
 import type { WarmProgress } from '../ops/warm-run.js';
 import { WarmUpService } from '../ops/warm-up.service.js';
 import { ADMIN_OPTIONS, ADMIN_SESSIONS, CACHE_ENGINE, SESSION_CONNECTION } from '../tokens.js';
-import { type Action, cacheOf, type Fields, inspectedKeyOf, textOf } from './action.js';
+import { type Action, cacheOf, type Fields, inspectedKeyOf, KINDS, textOf } from './action.js';
 import { Activity, type ActivityItem, type TagActivity } from './activity.js';
 import type { ResolvedAdminOptions } from './admin-options.js';
 import { type AdminSessions, type DeviceSession, revocationOf, sessionsIn } from './admin-sessions.js';
@@ -316,7 +316,6 @@ export class AdminService implements OnApplicationBootstrap, OnModuleDestroy {
   }
 }
 
-const KINDS = ['key', 'expire', 'tag', 'pattern', 'cache', 'namespace', 'bypass', 'breaker', 'session', 'sessions'];
 const WANTED = ['kind', 'cache', 'target', 'connection', 'state', 'seconds', 'user', 'session'];
 
 /** What of a request says what is wanted, which has been checked. */
