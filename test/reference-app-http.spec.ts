@@ -183,6 +183,28 @@ describe.each(HTTP_ADAPTERS)('responses of the reference application on %s', (ad
     }
   });
 
+  it('follow the baseline that was chosen on another instance', async () => {
+    const [first, second] = await start(adapter, 2);
+    const [choosing, reading] = [await first.logIn(admin), (await first.logIn(member)).at(second.app)];
+    const choose = (baseline: string) => choosing.send('PUT', `/orgs/${ORG}/baseline`, { baseline });
+    const before = (await choosing.get(`/orgs/${ORG}`)).body.baseline as string;
+    const countOf = async (browser: Browser) => (await ask(browser, RULES)).body.length as number;
+    try {
+      for (const baseline of ['LOW', 'HIGH']) {
+        const expected = (await ask(choosing, `${RULES}?baseline=${baseline}`)).body.length as number;
+        expect((await choose(baseline)).body).toMatchObject({ id: ORG, baseline });
+        expect(await countOf(choosing)).toBe(expected);
+        await eventually(async () => (await countOf(reading)) === expected);
+        expect((await reading.get(`/orgs/${ORG}`)).body.baseline).toBe(baseline);
+      }
+      expect((await choose('NONE')).status).toBe(400);
+      expect((await reading.send('PUT', `/orgs/${ORG}/baseline`, { baseline: 'LOW' })).status).toBe(403);
+      expect((await choosing.get('/orgs/1')).status).toBe(404);
+    } finally {
+      await choose(before);
+    }
+  });
+
   it('do not outlive what an instance that has yet to hear of a change made them of', async () => {
     const [first] = await start(adapter);
     const proxy = await startFaultProxy({ targetPort: Number(new URL(testRedisUrl()).port) });

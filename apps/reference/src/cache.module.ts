@@ -20,6 +20,7 @@ export function createCacheModule({ SESSION_REDIS_URL, ADMIN_PASSWORD }: Environ
     connectionNames: [SESSIONS],
     admin: ADMIN_PASSWORD !== undefined && {
       guards: [basicAuth({ operator: { password: ADMIN_PASSWORD, rights: ['read', 'write'] } })],
+      topKeys: 20,
     },
   });
   // Without Redis nobody has a session, and that is when operators look: the page asks for its own password instead.

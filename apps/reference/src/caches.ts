@@ -49,10 +49,11 @@ export const grantedRoleCache = defineCache({
 /** 1 h: the name and the organisation of a role never change here; its permissions are not part of it. */
 export const roleCache = defineCache({ name: 'roles', key: (id: number) => [id], ttl: '1h' });
 
-/** 1 h: like users, changed by imports only. */
+/** 1 h: like users; with the tag of the rules, because a list of rules may be made of the baseline it has chosen. */
 export const organisationCache = defineCache({
   name: 'organisations',
   key: (id: number) => [id],
+  tags: (id) => [tagOf.rules(id)],
   ttl: '1h',
   ...OUTLIVES_AN_OUTAGE,
 });

@@ -1,16 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { eq } from 'drizzle-orm';
-import { Cacheable } from 'nestjs-rcache';
-import { organisationCache } from '../caches.js';
+import { Cacheable, CacheEvict } from 'nestjs-rcache';
+import { organisationCache, tagOf } from '../caches.js';
 import { DATABASE, type Database } from '../database/database.js';
-import { organisations, type Baseline } from '../database/schema.js';
-
-export interface Organisation {
-  id: number;
-  name: string;
-  timeZone: string;
-  baseline: Baseline;
-}
+import { activity, organisations, type Baseline } from '../database/schema.js';
+import type { Organisation } from './organisation.js';
 
 @Injectable()
 export class OrganisationsRepository {
@@ -24,5 +18,13 @@ export class OrganisationsRepository {
 
   async all(): Promise<Organisation[]> {
     return this.db.select().from(organisations).orderBy(organisations.id);
+  }
+
+  @CacheEvict({ tags: (id: number) => [tagOf.rules(id), tagOf.activity(id)] })
+  async chooseBaseline(id: number, baseline: Baseline, actorId: number): Promise<void> {
+    await this.db.transaction(async (tx) => {
+      await tx.update(organisations).set({ baseline }).where(eq(organisations.id, id));
+      await tx.insert(activity).values({ orgId: id, userId: actorId, kind: 'rule' });
+    });
   }
 }

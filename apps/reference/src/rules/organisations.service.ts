@@ -1,5 +1,6 @@
 import { Injectable, NotFoundException } from '@nestjs/common';
-import { OrganisationsRepository, type Organisation } from './organisations.repository.js';
+import type { Organisation } from './organisation.js';
+import { OrganisationsRepository } from './organisations.repository.js';
 
 @Injectable()
 export class OrganisationsService {
