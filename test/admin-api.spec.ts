@@ -431,7 +431,7 @@ describe('what the admin API does', () => {
     expect((await send(`${API}/warm-ups`, { as: OPS, body: { warmer: 'users' } })).body.warmer).toBe('users');
     await eventually(async () => {
       const { body } = await send(`${API}/warm-ups`, { as: VIEWER });
-      expect(body).toEqual([{ warmer: 'users', progress: { loaded: 1, present: 0, failed: 0 } }]);
+      expect(body).toEqual([{ warmer: 'users', progress: { loaded: 1, present: 0, failed: 0, total: 3 } }]);
     });
     const cancelled = await send(`${API}/warm-ups/cancel`, { as: OPS, body: { warmer: 'users' } });
     expect(cancelled.body).toEqual({ isCancelled: true });

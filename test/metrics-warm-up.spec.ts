@@ -69,7 +69,14 @@ describe('a warm-up', () => {
     await eventually(() => state.running === 3);
     expect(warmUps.runs()).toEqual([run]);
     state.isHeld = false;
-    expect(await run.result).toEqual({ warmer: 'users', outcome: 'done', loaded: 39, present: 1, failed: 0 });
+    expect(await run.result).toEqual({
+      warmer: 'users',
+      outcome: 'done',
+      loaded: 39,
+      present: 1,
+      failed: 0,
+      total: 40,
+    });
     expect([state.most, warmUps.runs()]).toEqual([3, []]);
     expect(await engine.cache(users).for(0).get()).toBe('user 0');
     expect(await engine.cache(users).for(7).get()).toBe('known');

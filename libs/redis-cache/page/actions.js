@@ -181,7 +181,10 @@ export function showWarmUps(warmUps, mayWrite) {
     const item = element('li', {}, element('strong', {}, warmer));
     if (progress !== undefined) {
       const done = `${count(progress.loaded)} loaded, ${count(progress.present)} there, ${count(progress.failed)} failed`;
-      item.append(element('progress', { 'aria-label': `${warmer} runs` }), done);
+      const { loaded, present, failed, total } = progress;
+      /** @type {Record<string, string>} */
+      const known = total === undefined ? {} : { max: String(total), value: String(loaded + present + failed) };
+      item.append(element('progress', { 'aria-label': `${warmer} runs`, ...known }), done);
     }
     if (!mayWrite) return item;
     const button = element(

@@ -69,6 +69,8 @@ export interface CacheEvents {
     loaded: number;
     present: number;
     failed: number;
+    /** How many there are, where that is known. */
+    total?: number;
     durationMs: number;
   };
   /** Somebody did something on the admin page or by its API; `target` is the key, tag, pattern, cache or warmer. */

@@ -7,6 +7,8 @@ export interface WarmProgress {
   /** Fresh already: what an earlier run has done is not done again. */
   present: number;
   failed: number;
+  /** All there are; missing where they are not a list. */
+  total?: number;
 }
 
 /** Loads the entries of a warmer, a few at a time, until they are all there or it is told to stop. */
@@ -18,8 +20,10 @@ export async function warmEntries<Args extends readonly unknown[], T>(
   onProgress: (progress: Readonly<WarmProgress>) => void,
 ): Promise<WarmProgress> {
   const progress: WarmProgress = { loaded: 0, present: 0, failed: 0 };
-  const entries = iteratorOf(await source.entries());
-  const warm = async (args: Args): Promise<keyof WarmProgress> => {
+  const found = await source.entries();
+  if (Array.isArray(found)) onProgress(Object.assign(progress, { total: found.length }));
+  const entries = iteratorOf(found);
+  const warm = async (args: Args): Promise<'loaded' | 'present' | 'failed'> => {
     try {
       const { source: from, isStale } = await cache
         .for(...args)
