@@ -509,6 +509,7 @@ const MODULE_OPTIONS: Record<string, Record<string, readonly string[]>> = {
   l1: { maxEntries: ['1', '2 ** 53'], maxBytes: ['1', '2 ** 53'] },
   http: {
     credentialHeaders: ['an empty list', 'a list of text', 'proxy'],
+    routes: [],
     unkeyedReads: [],
     requestDirectives: ['true', 'false'],
     cacheStatus: ['true', 'false'],

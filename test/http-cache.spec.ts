@@ -30,10 +30,11 @@ import { Exclude } from 'class-transformer';
 import { map, type Observable, of } from 'rxjs';
 import request from 'supertest';
 import type { CacheEngine, CacheEngineOptions } from '../libs/redis-cache/src/cache/engine.js';
-import { HttpCache, NoHttpCache } from '../libs/redis-cache/src/http/http-cache.decorator.js';
+import { HTTP_CACHE_METADATA, HttpCache, NoHttpCache } from '../libs/redis-cache/src/http/http-cache.decorator.js';
 import { HTTP_RESPONSES, HttpCacheInterceptor } from '../libs/redis-cache/src/http/http-cache.interceptor.js';
 import type { HttpRequest } from '../libs/redis-cache/src/http/http-message.js';
-import { CACHE_ENGINE } from '../libs/redis-cache/src/tokens.js';
+import { RedisCacheModule } from '../libs/redis-cache/src/redis-cache.module.js';
+import { CACHE_ENGINE, HTTP_CACHE_OPTIONS } from '../libs/redis-cache/src/tokens.js';
 import { startRedis } from '../scripts/servers.mjs';
 import { gatedLoader, startEngine, trusted } from './support/engines.js';
 import { eventually } from './support/eventually.js';
@@ -294,6 +295,12 @@ class UnboundController {
   optedIn() {
     return { run: run('optedIn') };
   }
+
+  @Get('opted-out')
+  @NoHttpCache()
+  optedOut() {
+    return { run: run('optedOut') };
+  }
 }
 
 describe.each([
@@ -546,13 +553,20 @@ describe.each([
     expect(runs).toEqual({ plain: 1 });
   });
 
-  it('bound globally caches only routes with @HttpCache', async () => {
-    const app = await startApp({ providers: [{ provide: APP_INTERCEPTOR, useClass: HttpCacheInterceptor }] });
-    for (const path of ['/unbound/plain', '/unbound/opted-in']) {
+  it.each([
+    ['only routes with @HttpCache', {}, { plain: 2, optedIn: 1, optedOut: 2 }],
+    ['all but those with @NoHttpCache where it is told to', { routes: 'all' }, { plain: 1, optedIn: 1, optedOut: 2 }],
+  ])('bound globally caches %s', async (_what, http, expected) => {
+    const providers = [
+      { provide: APP_INTERCEPTOR, useClass: HttpCacheInterceptor },
+      { provide: HTTP_CACHE_OPTIONS, useValue: http },
+    ];
+    const app = await startApp({ providers });
+    for (const path of ['/unbound/plain', '/unbound/opted-in', '/unbound/opted-out']) {
       await get(app, path);
       await get(app, path);
     }
-    expect(runs).toEqual({ plain: 2, optedIn: 1 });
+    expect(runs).toEqual(expected);
   });
 
   describe('what is never stored', () => {
@@ -718,4 +732,10 @@ describe.each([
       }
     });
   });
+});
+
+it('the responses of the admin page are cached by nobody, wherever the cache is bound', () => {
+  class AdminGuard {}
+  const { controllers = [] } = RedisCacheModule.forRoot({ admin: { guards: [AdminGuard] } } as never);
+  expect(controllers.map((each) => Reflect.getMetadata(HTTP_CACHE_METADATA, each) as unknown)).toEqual([false]);
 });

@@ -16,6 +16,7 @@ import { CacheService } from './cache/cache.service.js';
 import { type AnyCacheDefinition, isDefinition } from './cache/definition.js';
 import { CacheEngine } from './cache/engine.js';
 import { InvalidArgumentError, InvalidOptionsError } from './errors.js';
+import { NoHttpCache } from './http/http-cache.decorator.js';
 import { SharedRoutesCheck } from './http/shared-routes-check.js';
 import { DecoratedProviders } from './interception/decorated-providers.js';
 import { AlertsService } from './ops/alerts.service.js';
@@ -63,6 +64,7 @@ const host = new ConfigurableModuleBuilder<RedisCacheModuleOptions>({ moduleName
   .setExtras<RedisCacheModuleExtras>({ isGlobal: true, connectionNames: [], admin: false }, (definition, extras) => {
     const clients = checkList(extras.connectionNames ?? [], 'connectionNames', 'strings').map(clientProvider);
     const admin = adminParts(resolveAdminOptions(extras.admin));
+    for (const controller of admin.controllers) NoHttpCache()(controller);
     return {
       ...definition,
       global: extras.isGlobal,

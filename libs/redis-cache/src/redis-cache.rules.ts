@@ -67,6 +67,7 @@ export class ConnectionRules {
 
 export class HttpRules {
   @Must('a list of header names', isHeaderNames) credentialHeaders?: unknown;
+  @Must("'declared' or 'all'", (value) => value === 'declared' || value === 'all') routes?: unknown;
   @Must("'throw' or 'skip'", (value) => value === 'throw' || value === 'skip') unkeyedReads?: unknown;
   @Must('true or false', isBoolean) requestDirectives?: unknown;
   @Must('true or false', isBoolean) cacheStatus?: unknown;

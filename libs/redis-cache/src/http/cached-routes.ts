@@ -48,10 +48,14 @@ export class CachedRoutes {
   readonly #routes = new WeakMap<object, Map<unknown, CachedRoute | undefined>>();
   readonly #concernUnsafe = new WeakMap<object, boolean>();
 
-  /** @param isCache whether an interceptor, or the class of one, is this cache */
+  /**
+   * @param isCache whether an interceptor, or the class of one, is this cache
+   * @param takesAll whether routes are cached that say nothing about it
+   */
   constructor(
     private readonly contexts: ExternalContextCreator,
     private readonly isCache: (interceptor: Interceptor) => boolean,
+    private readonly takesAll: boolean,
   ) {}
 
   /** `undefined` for a route that is not to be cached. */
@@ -108,13 +112,14 @@ export class CachedRoutes {
     };
   }
 
-  /** Binding the interceptor to a controller or a route opts it in, as `@HttpCache` does; binding it globally does not. */
+  /** Binding the interceptor to a controller or a route opts it in, as `@HttpCache` does; binding it globally does not alone. */
   #optionsOf(controller: Type, handler: object): HttpCacheOptions<unknown> | undefined {
     const [ofController, ofHandler] = [controller, handler].map(
       (target) => read(HTTP_CACHE_METADATA, target) as HttpCacheMetadata | undefined,
     );
     const nearest = ofHandler ?? ofController;
-    if (nearest === false || (nearest === undefined && !this.#isBound(controller, handler))) return undefined;
+    if (nearest === false) return undefined;
+    if (nearest === undefined && !this.takesAll && !this.#isBound(controller, handler)) return undefined;
     return { ...(ofController || {}), ...ofHandler } as HttpCacheOptions<unknown>;
   }
 
@@ -155,7 +160,8 @@ function parentOf(object: object): object {
   return Object.getPrototypeOf(object) as object;
 }
 
-function isUnsafe(handler: object): boolean {
+/** Whether a route answers requests that are to change something. */
+export function isUnsafe(handler: object): boolean {
   return !SAFE_METHODS.includes(read(METHOD, handler) as number);
 }
 

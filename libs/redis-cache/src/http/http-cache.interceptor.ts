@@ -40,8 +40,8 @@ const MAX_VARIED_KEYS = 1000;
 const NO_TAGS: readonly string[] = [];
 
 /**
- * Caches the responses of the controllers and routes it is bound to, and, bound globally, of those with `@HttpCache`; all
- * others, and everything that is not HTTP, pass untouched. When the cache fails, the handler runs and answers.
+ * Caches the responses of the controllers and routes it is bound to, and, bound globally, of those with `@HttpCache`, or of
+ * all but those with `@NoHttpCache` (`http.routes`); the others, and everything that is not HTTP, pass untouched. When the cache fails, the handler runs and answers.
  *
  * Bind it first (globally, or as the first of `@UseInterceptors`): it then stores and sends exact bytes, with `ETag`, 304
  * and parts. Interceptors outside it get plain values to work on instead, and answers that are not plain data are not
@@ -66,7 +66,7 @@ export class HttpCacheInterceptor implements NestInterceptor {
     @Optional() @Inject(HTTP_CACHE_OPTIONS) private readonly options: HttpCacheModuleOptions = {},
   ) {
     this.#cache = engine.cache(HTTP_RESPONSES);
-    this.#routes = new CachedRoutes(contexts, isHttpCache);
+    this.#routes = new CachedRoutes(contexts, isHttpCache, options.routes === 'all');
     const further = (options.credentialHeaders ?? []).map((name) => name.toLowerCase());
     this.#credentialHeaders = [...CREDENTIAL_HEADERS, ...further];
     const unkeyedReads = options.unkeyedReads ?? (process.env['NODE_ENV'] === 'production' ? 'skip' : 'throw');

@@ -1,5 +1,8 @@
 /** What holds for every cached route of an application: the option `http` of the module. */
 export interface HttpCacheModuleOptions {
+  /** Which routes the interceptor caches where it is bound globally: those with `@HttpCache` (`'declared'`), or `'all'` but
+   * those with `@NoHttpCache`. Default `'declared'`. */
+  routes?: 'declared' | 'all';
   /** Request headers that say who asks, besides `CREDENTIAL_HEADERS`. Default: none. */
   credentialHeaders?: readonly string[];
   /** When a handler reads, for a response to be shared, what the key does not tell: `'throw'` an `UnkeyedReadError`, or

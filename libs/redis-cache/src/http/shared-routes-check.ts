@@ -1,7 +1,9 @@
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type Type } from '@nestjs/common';
+import { Inject, Injectable, Logger, Optional, type OnApplicationBootstrap, type Type } from '@nestjs/common';
 import { type ApplicationConfig, DiscoveryService, ExternalContextCreator } from '@nestjs/core';
-import { CachedRoutes, handlersOf } from './cached-routes.js';
+import { CachedRoutes, handlersOf, isUnsafe } from './cached-routes.js';
+import { HTTP_CACHE_OPTIONS } from '../tokens.js';
 import { isHttpCache } from './http-cache.interceptor.js';
+import type { HttpCacheModuleOptions } from './http-options.js';
 
 interface GuardsContext {
   readonly guardsContextCreator?: { readonly config?: ApplicationConfig };
@@ -18,15 +20,17 @@ export class SharedRoutesCheck implements OnApplicationBootstrap {
   constructor(
     @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
     @Inject(ExternalContextCreator) private readonly contexts: ExternalContextCreator,
+    @Optional() @Inject(HTTP_CACHE_OPTIONS) private readonly options: HttpCacheModuleOptions = {},
   ) {}
 
   onApplicationBootstrap(): void {
-    const routes = new CachedRoutes(this.contexts, isHttpCache);
+    const routes = new CachedRoutes(this.contexts, isHttpCache, this.options.routes === 'all');
     const found = this.discovery
       .getControllers()
       .map(({ metatype }) => metatype as Type | null)
       .filter((controller) => controller !== null)
       .flatMap((controller) => handlersOf(controller).map((handler) => ({ controller, handler })))
+      .filter(({ handler }) => !isUnsafe(handler))
       .flatMap(({ controller, handler }) => {
         const route = routes.find(controller, handler);
         const { scope = 'anonymous' } = route?.options ?? {};
