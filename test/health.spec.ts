@@ -180,6 +180,27 @@ describe('RedisCacheHealthIndicator', () => {
     await eventually(isUp, 2000);
   }, 20_000);
 
+  it('tells each connection by its name, and which of them is down', async () => {
+    const redis = await startRedis();
+    ends.push(() => redis.stop());
+    const app = await start({
+      connection: { url: testRedisUrl() },
+      connections: { sessions: { url: redis.url } },
+      session: { ...sessionKeys, connection: 'sessions' },
+    });
+    const indicator = app.get(RedisCacheHealthIndicator, { strict: false });
+    expect((await indicator.check('cache')).cache.status).toBe('up');
+    await redis.kill();
+    await eventually(async () => (await indicator.check('cache')).cache.status === 'degraded', 1000);
+    const { cache } = await indicator.check('cache');
+    expect(cache.message).toMatch(/^Answering without Redis: "sessions" is down/);
+    expect(cache.connections).toMatchObject({
+      default: { isUp: true, latencyMs: expect.any(Number), evictionPolicy: 'noeviction' },
+      sessions: { isUp: false, breaker: 'open' },
+    });
+    expect(cache.connections.sessions).not.toHaveProperty('latencyMs');
+  });
+
   it('warns where Redis may evict sessions, and is not worse for it', async () => {
     for (const policy of ['noeviction', 'allkeys-lru']) {
       const redis = await startRedis({ args: ['--maxmemory-policy', policy] });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { INestApplication } from '@nestjs/common';
+import { Controller, Get, type INestApplication, UseInterceptors } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { Redis } from 'ioredis';
 import {
@@ -9,12 +9,15 @@ import {
   CacheService,
   defineCache,
   defineWarmer,
+  HttpCache,
+  HttpCacheInterceptor,
   RedisCacheModule,
   type RedisCacheModuleOptions,
   SessionService,
   WarmUpService,
 } from 'nestjs-rcache';
 import { Registry } from 'prom-client';
+import request from 'supertest';
 import { METRICS } from '../libs/redis-cache/src/ops/metrics.js';
 import { metricsPage } from '../scripts/metrics-page.mjs';
 import { startRedis } from '../scripts/servers.mjs';
@@ -28,9 +31,20 @@ import { seeded } from './torture/random.mjs';
 
 const ends: (() => unknown)[] = [];
 
+@Controller('page')
+@UseInterceptors(HttpCacheInterceptor)
+class PageController {
+  @Get()
+  @HttpCache({ ttl: '1m' })
+  page(): object {
+    return { text: 'cached' };
+  }
+}
+
 async function start(options: RedisCacheModuleOptions): Promise<INestApplication> {
   const module = await Test.createTestingModule({
     imports: [RedisCacheModule.forRoot({ startTimeout: '5s', ...options })],
+    controllers: [PageController],
   }).compile();
   const app = module.createNestApplication();
   await app.init();
@@ -115,9 +129,16 @@ describe('metrics', () => {
     warmUps.use(defineWarmer(pages), { entries: () => [1, 2], load });
     await warmUps.run('pages').result;
 
-    // Sessions and HTTP.
+    // Sessions, and HTTP: a first request, a second one, and one that others must not share.
     await app.get<SessionService>(SessionService).create({});
-    engine.events.emit('http', { cache: 'http', outcome: 'hit' });
+    await app.listen(0, '127.0.0.1');
+    const client = request(await app.getUrl());
+    await client.get('/page');
+    await client.get('/page');
+    await client.get('/page').set('authorization', 'Basic dTpw');
+    const responses = await scrape(registries[0]);
+    const outcome = (name: string): number => total(responses, 'rcache_http_responses_total', { outcome: name });
+    expect(['miss', 'hit', 'bypass', 'revalidated', 'stale'].map(outcome)).toEqual([1, 1, 1, 0, 0]);
 
     // More names than there may be.
     for (let index = 0; index < 51; index += 1) engine.cache(defineCache({ name: `c${index}`, key: () => 'key' }));

@@ -104,7 +104,7 @@ export type RefreshTrigger = 'stale' | 'early';
 /** `needless`: another process did it, or had done it. */
 export type RefreshResult = 'success' | 'error' | 'needless';
 export type FallbackReason = 'unavailable' | 'journal';
-/** `revalidated`: the client has it already (304). `bypass`: not looked for. */
+/** `revalidated`: it was stale and was made anew. `bypass`: not looked for. */
 export type HttpOutcome = 'hit' | 'stale' | 'miss' | 'revalidated' | 'bypass';
 export type InvalidationKind = 'key' | 'tag' | 'pattern' | 'cache' | 'namespace' | 'expire';
 /** `applied`: Redis did it. `queued`: journaled, Redis does it when it is back. `deferred`: waits for `deferEvictions`. */
