@@ -159,7 +159,7 @@ async function redisCopy(
   if (redis === undefined) return undefined;
   if (raw === null) return { decision: 'absent' };
   const slotKey = core.slotKey(storedKey);
-  const found = await new EntryJudge(core).judge(storedKey, raw, policy, ids, true);
+  const found = await new EntryJudge(core).judge(slotKey, raw, policy, ids, true);
   const isOwed = redis.journal.covers('entry', slotKey);
   const state = isOwed ? 'invalidated' : found.state === 'none' ? found.reason : found.state;
   const envelope = decodeEnvelope(raw);

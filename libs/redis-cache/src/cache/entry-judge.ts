@@ -47,7 +47,7 @@ export class EntryJudge {
 
   /** Whether an entry may be used, wherever it was read. `ids` are those read for this call. */
   judge(
-    key: string,
+    slotKey: string,
     raw: Buffer,
     policy: Policy,
     ids: KnownIds,
@@ -56,7 +56,6 @@ export class EntryJudge {
   ): Found | Promise<Found> {
     const envelope = decodeEnvelope(raw);
     if (envelope === undefined || envelope.codecName !== (policy.codec?.name ?? '')) return none('corrupt', raw, ids);
-    const slotKey = this.core.slotKey(key);
     const recorded = this.#recordedIds(slotKey, envelope);
     const version = this.core.backend.tagTable.version;
     const judged: Judged = { slotKey, raw, envelope, recorded, version, policy, ids };
@@ -69,7 +68,10 @@ export class EntryJudge {
   /** Whether all ids are current as far as this process knows without asking. */
   areKnownCurrent(ids: readonly TagId[], nowMs: number): boolean {
     const { tagTable } = this.core.backend;
-    for (const { tag, id } of ids) if (tagTable.known(tag, nowMs) !== id) return false;
+    for (let index = 0; index < ids.length; index++) {
+      const { tag, id } = ids[index] as TagId;
+      if (tagTable.known(tag, nowMs) !== id) return false;
+    }
     return true;
   }
 
@@ -164,8 +166,8 @@ export class EntryJudge {
   #tagTrusts(own: Trust, ids: readonly TagId[]): readonly Trust[] {
     const { coherence } = this.core.backend;
     let others: Trust[] | undefined;
-    for (const { tag } of ids) {
-      const trust = coherence.trustOf(tag);
+    for (let index = 0; index < ids.length; index++) {
+      const trust = coherence.trustOf((ids[index] as TagId).tag);
       if (trust !== own && others?.includes(trust) !== true) (others ??= []).push(trust);
     }
     return others ?? NO_TRUSTS;

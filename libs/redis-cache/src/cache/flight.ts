@@ -106,7 +106,9 @@ export class Flight {
   }
 
   land(outcome: Outcome): void {
-    for (const caller of this.#leave()) caller.landed(outcome);
+    this.#leave().forEach((caller) => {
+      caller.landed(outcome);
+    });
   }
 
   crash(error: unknown): void {

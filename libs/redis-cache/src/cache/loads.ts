@@ -314,7 +314,8 @@ export class Loads {
     const known: KnownIds = new Map(ids.map(({ tag, id }) => [tag, id]));
     let found: Found;
     try {
-      found = await this.judge.judge(request.flight.key, raw, request.policy, known, request.isStrong);
+      const slotKey = this.core.slotKey(request.flight.key);
+      found = await this.judge.judge(slotKey, raw, request.policy, known, request.isStrong);
     } catch (error) {
       if (!isUnanswered(error)) throw error;
       return undefined;

@@ -214,30 +214,35 @@ export class ReadRoad implements CoherentCache {
     this.#takeOff(flight, request);
   }
 
-  /** Most flights are one read of Redis: only what comes after it is worth a promise. */
   #takeOff(flight: Flight, request: ReadRequest): void {
     this.#airborne.add(flight);
-    const failed = (error: unknown): void => {
+    const listener = new FirstRead(this.#afterFirstRead, flight, request);
+    this.#reader.readFor(listener, request.key, request.policy, request, flight.startedAtMs);
+  }
+
+  /** Most flights are one read of Redis: only what comes after it is worth a promise. */
+  readonly #afterFirstRead: AfterFirstRead = {
+    found: (flight, request, found) => {
+      try {
+        const outcome = this.#outcomeOf(flight, request, found);
+        if (outcome !== undefined) {
+          this.#touchDown(flight, 'needless');
+          flight.land(outcome);
+          return;
+        }
+      } catch (error) {
+        this.#afterFirstRead.failed(flight, error);
+        return;
+      }
+      this.#flyOn(flight, request, found).catch((error: unknown) => {
+        this.#afterFirstRead.failed(flight, error);
+      });
+    },
+    failed: (flight, error) => {
       this.#touchDown(flight, 'error');
       flight.crash(error);
-    };
-    const found = (what: Found): void => {
-      let outcome: Outcome | undefined;
-      try {
-        outcome = this.#outcomeOf(flight, request, what);
-      } catch (error) {
-        failed(error);
-        return;
-      }
-      if (outcome === undefined) {
-        this.#flyOn(flight, request, what).catch(failed);
-        return;
-      }
-      this.#touchDown(flight, 'needless');
-      flight.land(outcome);
-    };
-    this.#reader.readFor({ found, failed }, request.key, request.policy, request, flight.startedAtMs);
-  }
+    },
+  };
 
   #touchDown(flight: Flight, result: RefreshResult): void {
     this.#airborne.remove(flight);
@@ -326,4 +331,25 @@ export class ReadRoad implements CoherentCache {
 function refreshResult(outcome: Outcome | undefined): RefreshResult {
   if (outcome?.staleness !== undefined) return 'error';
   return outcome?.source === 'loader' ? 'success' : 'needless';
+}
+
+interface AfterFirstRead {
+  found(flight: Flight, request: ReadRequest, found: Found): void;
+  failed(flight: Flight, error: unknown): void;
+}
+
+class FirstRead implements ReadListener {
+  constructor(
+    private readonly after: AfterFirstRead,
+    private readonly flight: Flight,
+    private readonly request: ReadRequest,
+  ) {}
+
+  found(found: Found): void {
+    this.after.found(this.flight, this.request, found);
+  }
+
+  failed(error: unknown): void {
+    this.after.failed(this.flight, error);
+  }
 }

@@ -145,7 +145,7 @@ export function deepFreeze<T>(value: T): T {
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     Object.freeze(next);
     if (Array.isArray(next)) {
-      for (const item of next) if (isOpen(item)) pending.push(item);
+      for (let index = 0; index < next.length; index++) if (isOpen(next[index])) pending.push(next[index] as object);
     } else {
       for (const name in next) {
         const field = (next as Record<string, unknown>)[name];
