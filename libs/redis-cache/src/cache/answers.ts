@@ -8,7 +8,7 @@ import type { Outcome } from './flight.js';
 import type { Key } from './key.js';
 import { runUncached } from './loader-run.js';
 import type { Entry } from './memory-tier.js';
-import { NO_TAGS, type Policy, resolvePolicy, storedTags } from './policy.js';
+import { type Policy, resolvePolicy } from './policy.js';
 import type { FoundEntry, ReadRoad } from './read-road.js';
 
 /** What `lookup` finds: a value with its age, or why there is none. */
@@ -199,7 +199,7 @@ export class Answers {
       this.core.stats.bypassed += 1;
       return runUncached(storedKey, loader).then((value) => departure.uncached(value));
     }
-    const tags = typeof policy.tags === 'function' ? NO_TAGS : storedTags(policy.tags);
+    const { tags } = policy;
     const isStrong = options?.consistency === 'strong';
     const nowMs = this.core.backend.clock.nowMs();
     return new Promise((resolve, reject) => {

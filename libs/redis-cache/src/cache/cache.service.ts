@@ -151,8 +151,7 @@ export class CacheService {
       written = { value: await write(context as LoadContext<T>) };
       return written.value;
     };
-    const tags = typeof policy.tags === 'function' ? [] : storedTags(policy.tags);
-    await this.#writes.put({ key: storedKey, policy, loader, tags, isStrong: false });
+    await this.#writes.put({ key: storedKey, policy, loader, tags: policy.tags, isStrong: false });
     return written?.value as T;
   }
 
@@ -337,8 +336,8 @@ export class CacheService {
   async #set<T>(storedKey: string, value: T, options: EntryOptions<T> | undefined): Promise<WriteStatus> {
     const policy = resolvePolicy(this.#policy, options, this.#core.backend.maxTtlMs, 'Cache options');
     if (!this.#isEnabled) return 'applied';
-    const tags = typeof policy.tags === 'function' ? policy.tags(value) : policy.tags;
-    return this.#writes.set(storedKey, value, policy, storedTags(tags));
+    const tags = policy.tagsOf === undefined ? policy.tags : storedTags(policy.tagsOf(value as never));
+    return this.#writes.set(storedKey, value, policy, tags);
   }
 }
 

@@ -165,8 +165,7 @@ export class Loads {
 
   /** Tags of the value that were not known before the load. */
   #valueTags(prepared: Prepared, request: LoadRequest): readonly string[] {
-    const { tags } = request.policy;
-    const derived = typeof tags === 'function' ? tags(prepared.loaded.value) : [];
+    const derived = request.policy.tagsOf?.(prepared.loaded.value as never) ?? [];
     const named = [...derived, ...(prepared.loaded.tags ?? [])];
     const encoded = checkTags([...new Set(named)]).map((tag) => userTag(tag));
     const own = encoded.filter((tag) => !request.tags.includes(tag));

@@ -3,7 +3,7 @@ import { InvalidArgumentError, InvalidOptionsError } from '../errors.js';
 import { unknownName } from '../nearest.js';
 import { userTag } from '../redis/keyspace.js';
 import { toMs, toMsOrZero, toTimeoutMs, type Duration } from '../time.js';
-import type { CallOptions, EntryOptions, Refresh, StaleValue, Tags, Ttl } from './entry-options.js';
+import type { CallOptions, EntryOptions, Refresh, StaleValue, Ttl } from './entry-options.js';
 import type { Entry } from './memory-tier.js';
 import { encodeTag } from './key.js';
 import { DEFAULT_COMPRESS_ABOVE_BYTES } from './compression.js';
@@ -21,7 +21,10 @@ export interface Policy {
   readonly jitter: number;
   /** Beta of XFetch; 0 is off. */
   readonly earlyBeta: number;
-  readonly tags: Tags;
+  /** As they are stored. */
+  readonly tags: readonly string[];
+  /** Of what is loaded, where only the value tells its tags. */
+  readonly tagsOf: ((value: never) => readonly string[]) | undefined;
   readonly usesMemory: boolean;
   readonly memoryTtlMs: number;
   readonly codec: Codec | undefined;
@@ -44,6 +47,7 @@ export const DEFAULT_POLICY: Policy = {
   jitter: 0,
   earlyBeta: 0,
   tags: [],
+  tagsOf: undefined,
   usesMemory: true,
   memoryTtlMs: Infinity,
   codec: undefined,
@@ -94,8 +98,9 @@ const READERS: { readonly [Name in keyof CallOptions]-?: Reader<Name> } = {
     entry.earlyBeta = Number(early);
   },
   tags: (tags, _maxTtlMs, { entry }) => {
-    if (typeof tags !== 'function') checkTags(tags);
-    entry.tags = typeof tags === 'function' ? (value: never) => checkList(tags(value), 'tags', 'strings') : tags;
+    const isFunction = typeof tags === 'function';
+    entry.tags = isFunction ? NO_TAGS : storedTags(tags);
+    entry.tagsOf = isFunction ? (value: never) => checkList(tags(value), 'tags', 'strings') : undefined;
   },
   l1: (l1, _maxTtlMs, { entry }) => {
     if (typeof l1 !== 'boolean' && !hasOnly(l1, 'ttl')) {
@@ -138,7 +143,8 @@ const READERS: { readonly [Name in keyof CallOptions]-?: Reader<Name> } = {
 };
 
 const CALL_ONLY: readonly string[] = ['bypass', 'consistency'];
-export const ENTRY_OPTION_NAMES = Object.keys(READERS).filter((name) => !CALL_ONLY.includes(name));
+const CALL_OPTION_NAMES = Object.keys(READERS);
+export const ENTRY_OPTION_NAMES = CALL_OPTION_NAMES.filter((name) => !CALL_ONLY.includes(name));
 
 /**
  * `base` with `options` on top.
@@ -159,9 +165,12 @@ export function resolvePolicy(
     ]);
   }
   const entry: Partial<Record<keyof Policy, unknown>> = {};
+  const context = { entry };
   const problems: string[] = [];
-  const allowed = isCall ? Object.keys(READERS) : ENTRY_OPTION_NAMES;
-  for (const [name, value] of Object.entries(options)) {
+  const allowed = isCall ? CALL_OPTION_NAMES : ENTRY_OPTION_NAMES;
+  // Not by pairs: calls with options of their own come here.
+  for (const name of Object.keys(options)) {
+    const value = (options as Record<string, unknown>)[name];
     if (value === undefined) continue;
     if (!allowed.includes(name)) {
       problems.push(unknownName(name, allowed));
@@ -174,7 +183,7 @@ export function resolvePolicy(
           maxTtlMs: number,
           context: { entry: typeof entry },
         ) => void
-      )(value, maxTtlMs, { entry });
+      )(value, maxTtlMs, context);
     } catch (error) {
       problems.push(error instanceof Error ? error.message : String(error));
     }
@@ -208,6 +217,7 @@ export function refreshOf({ refresh }: Policy, entry: Entry, nowMs: number): Ref
 export function checkTags(tags: readonly string[]): readonly string[] {
   checkTagCount(checkList(tags, 'tags', 'strings').length);
   const encoded = Array.from(tags, (tag) => encodeTag(tag));
+  if (encoded.length < 2) return encoded;
   const duplicate = encoded.findIndex((tag, index) => encoded.indexOf(tag) !== index);
   if (duplicate !== -1) throw new InvalidArgumentError(`tags holds "${tags[duplicate]}" twice. Name each tag once.`);
   return encoded;
