@@ -3,7 +3,7 @@
 import { byId, count, element, setText } from './dom.js';
 import { keep } from './panels.js';
 
-/** @typedef {import('../src/admin/admin.service.js').Preview} Preview */
+/** @typedef {import('../src/admin/two-steps.js').Preview} Preview */
 /** @typedef {import('../src/admin/admin.service.js').WarmUpOverview} WarmUp */
 /** @typedef {{ name: string, rights: readonly string[] }} Me */
 

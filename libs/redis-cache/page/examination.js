@@ -6,13 +6,21 @@ import { byId, bytes, count, element, fillRows, milliseconds, rate, setText, tex
 /** @typedef {import('../src/ops/doctor.js').Diagnosis} Diagnosis */
 /** @typedef {import('../src/admin/tag-sample.js').TagSample} TagSample */
 
+const EVERY_MS = 30_000;
+let examinedAtMs = -Infinity;
+
 export function prepareExamination() {
   byId('examine').addEventListener('click', () => void attempt(examine));
   byId('sample').addEventListener('click', () => void attempt(sample));
-  void attempt(examine);
+}
+
+/** Now and then, while somebody looks. */
+export async function examineIfDue() {
+  if (performance.now() - examinedAtMs >= EVERY_MS) await examine();
 }
 
 async function examine() {
+  examinedAtMs = performance.now();
   const { findings, servers } = /** @type {Diagnosis} */ (await api('doctor'));
   byId('findings').replaceChildren(
     ...findings.map(({ level, message, advice }) =>

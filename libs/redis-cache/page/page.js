@@ -3,7 +3,7 @@
 import { api, chooseCache, offerCaches, offerConnections, prepareActions, showWarmUps } from './actions.js';
 import { Charts } from './charts.js';
 import { byId, setText } from './dom.js';
-import { prepareExamination } from './examination.js';
+import { examineIfDue, prepareExamination } from './examination.js';
 import { prepareLookUp } from './look-up.js';
 import { prepareSessions, showOrders } from './orders.js';
 import { showActivity, showCaches, showNow, showRest, showTopKeys } from './panels.js';
@@ -70,6 +70,7 @@ async function show(overview) {
     charts.show(lastOf(await api(`history?span=${kind}`), Number(steps)));
   }
   if (chosen !== undefined) await showChosen(chosen);
+  await examineIfDue();
 }
 
 /** @param {string} cache */

@@ -25,17 +25,12 @@ import { Actor, AdminRightsGuard, AdminShieldGuard, FromAnywhere, Needs } from '
 import { AdminErrorFilter } from './admin-error.filter.js';
 import type { ResolvedAdminOptions } from './admin-options.js';
 import { type AdminRequest, pathOf } from './admin-request.js';
-import {
-  AdminService,
-  type HistoryOverview,
-  type Overview,
-  type Preview,
-  type WarmUpOverview,
-} from './admin.service.js';
+import { AdminService, type HistoryOverview, type Overview, type WarmUpOverview } from './admin.service.js';
 import { type Fields, KINDS } from './action.js';
 import { Described, InOpenApi, NotInOpenApi } from './openapi.decorator.js';
 import type { AdminPrincipal } from './basic-auth.guard.js';
 import { NO_ROOM } from './live-streams.js';
+import type { Preview } from './two-steps.js';
 import { pageAt, type PageFile, pageFile } from './page-files.js';
 
 const CACHE = 'name of a cache';

@@ -17,16 +17,14 @@ import type { ServerFigures } from '../ops/server-info.js';
 import type { WarmProgress } from '../ops/warm-run.js';
 import { WarmUpService } from '../ops/warm-up.service.js';
 import { ADMIN_OPTIONS, ADMIN_SESSIONS, CACHE_ENGINE, SESSION_CONNECTION } from '../tokens.js';
-import { type Action, cacheOf, type Fields, inspectedKeyOf, KINDS, textOf } from './action.js';
+import { cacheOf, type Fields, inspectedKeyOf, textOf } from './action.js';
 import { Activity, type ActivityItem, type TagActivity } from './activity.js';
 import type { ResolvedAdminOptions } from './admin-options.js';
-import { type AdminSessions, type DeviceSession, revocationOf, sessionsIn } from './admin-sessions.js';
+import { type AdminSessions, type DeviceSession, sessionsIn } from './admin-sessions.js';
 import { Audit } from './audit.js';
-import { Confirmations, VALID_MS, type Wanted } from './confirmations.js';
-import { type EntryCount, UNCOUNTED } from './entry-count.js';
+import { ExchangeLoop } from './exchange-loop.js';
 import { Fleet } from './fleet.js';
 import { History, type Series, type Span } from './history.js';
-import { invalidationOf } from './invalidations.js';
 import { type KeyPage, keyPage } from './key-pages.js';
 import { type LiveMessage, LiveStreams } from './live-streams.js';
 import { Overrides, type OverridesState } from './overrides.js';
@@ -40,8 +38,10 @@ import {
   readQuantiles,
   sessionsOf,
 } from './overview.js';
+import { shared } from './shared.js';
 import { sampleTags, type TagSample } from './tag-sample.js';
 import { type TopKey, TopKeys } from './top-keys.js';
+import { type Preview, TwoSteps } from './two-steps.js';
 
 export interface Overview {
   atMs: number;
@@ -73,19 +73,6 @@ export interface HistoryOverview extends Omit<Series, 'reads' | 'loads'> {
   load: Quantiles[];
 }
 
-/** What would happen, and what to confirm it with. */
-export interface Preview extends EntryCount {
-  /** A sentence. */
-  what: string;
-  /** To be typed by whoever confirms it. */
-  name?: string;
-  token: string;
-  validMs: number;
-}
-
-/** How often processes tell each other about themselves, and how often when somebody looks. */
-const EXCHANGE_MS = 5_000;
-const WATCHED_EXCHANGE_MS = 2_000;
 const SHOWN_ACTIVITY = 50;
 const SHOWN_TAGS = 20;
 /** A diagnosis and a sample are shared by all who ask within this time. */
@@ -98,20 +85,17 @@ export class AdminService implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #history = new History();
   readonly #activity: Activity;
   readonly #topKeys: TopKeys | undefined;
-  readonly #confirmations: Confirmations;
+  readonly #twoSteps: TwoSteps;
   readonly #overrides: Overrides;
   readonly #streams: LiveStreams;
+  readonly #loop: ExchangeLoop;
   readonly #logger = new Logger('RedisCacheModule');
   readonly #audit: Audit;
-  readonly #diagnosis = shared(() => this.doctor.examine());
+  readonly #diagnosis = shared(() => this.doctor.examine(), SHARED_MS);
   readonly #tagSample = shared(async () => {
     const connection = this.engine.connection();
     return connection === undefined ? undefined : sampleTags(this.engine, connection);
-  });
-  #turn: Promise<void> = Promise.resolve();
-  #timer: NodeJS.Timeout | undefined;
-  #isClosed = false;
-
+  }, SHARED_MS);
   constructor(
     @Inject(CACHE_ENGINE) private readonly engine: CacheEngine,
     @Inject(MetricsService) private readonly metrics: MetricsService,
@@ -126,9 +110,14 @@ export class AdminService implements OnApplicationBootstrap, OnModuleDestroy {
     this.#activity = new Activity(engine.events);
     this.#audit = new Audit(engine.events, this.#logger);
     this.#topKeys = options.topKeys === 0 ? undefined : new TopKeys(engine.events, options.topKeys);
-    this.#confirmations = new Confirmations(() => this.#fleet.secret);
     this.#overrides = new Overrides(engine, this.#fleet, sessionConnection);
     this.#streams = new LiveStreams(this.#activity, this.#fleet.id, () => this.overview(), this.#logger);
+    this.#twoSteps = new TwoSteps(engine, this.#overrides, sessions, this.#audit, () => this.#fleet.secret);
+    this.#loop = new ExchangeLoop(
+      () => this.#exchange(),
+      () => this.#streams.isWatched,
+      this.#logger,
+    );
   }
 
   async overview(): Promise<Overview> {
@@ -206,17 +195,13 @@ export class AdminService implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /** What an action would do. @throws InvalidArgumentError for one that cannot be done */
-  async preview(fields: Fields, user: string): Promise<Preview> {
-    const { what, name, count } = this.#actionOf(fields);
-    const counted = (await count?.()) ?? { ...UNCOUNTED };
-    const token = this.#confirmations.tokenOf(wantedOf(fields), user);
-    return { ...counted, what, ...(name === undefined ? {} : { name }), token, validMs: VALID_MS };
+  preview(fields: Fields, user: string): Promise<Preview> {
+    return this.#twoSteps.preview(fields, user);
   }
 
   /** @throws InvalidArgumentError for a token that does not confirm a preview of this user */
-  async act(token: unknown, user: string): Promise<{ status: string }> {
-    const { audited, target, apply } = this.#actionOf(this.#confirmations.wantedOf(token, user));
-    return { status: await this.#audit.noted(user, audited, target, apply, String) };
+  act(token: unknown, user: string): Promise<{ status: string }> {
+    return this.#twoSteps.act(token, user);
   }
 
   /** Ends a bypass, or lets a breaker go. @throws InvalidArgumentError for one there is not */
@@ -258,16 +243,13 @@ export class AdminService implements OnApplicationBootstrap, OnModuleDestroy {
   /** The overview now and as it changes, and what happens, from what a page has seen last. */
   live(lastId?: unknown): Observable<LiveMessage> {
     return this.#streams.open(lastId, () => {
-      this.#schedule();
+      this.#loop.schedule();
     });
   }
 
   /** Exchanges reports with the other processes now; done by itself every few seconds. */
   refresh(): Promise<void> {
-    // One after the other, for the history takes each report for newer than the one before.
-    const turn = this.#turn.then(() => this.#exchange());
-    this.#turn = turn.catch(() => undefined);
-    return turn;
+    return this.#loop.refresh();
   }
 
   async onApplicationBootstrap(): Promise<void> {
@@ -275,22 +257,14 @@ export class AdminService implements OnApplicationBootstrap, OnModuleDestroy {
       this.#logger.warn(`The admin page at "${this.options.path}" has no guard: it answers this machine alone.`);
     }
     await this.refresh();
-    this.#schedule();
+    this.#loop.schedule();
   }
 
   /** Open streams would keep the server from closing. */
   onModuleDestroy(): void {
-    this.#isClosed = true;
-    clearTimeout(this.#timer);
+    this.#loop.close();
     this.#overrides.close();
     this.#streams.close();
-  }
-
-  #actionOf(fields: Fields): Action {
-    const action =
-      invalidationOf(this.engine, fields) ?? this.#overrides.of(fields) ?? revocationOf(this.sessions, fields);
-    if (action !== undefined) return action;
-    throw new InvalidArgumentError(`kind must be one of ${KINDS.join(', ')}.`);
   }
 
   async #exchange(): Promise<void> {
@@ -298,42 +272,4 @@ export class AdminService implements OnApplicationBootstrap, OnModuleDestroy {
     this.#history.note(this.#fleet.reports, Date.now());
     this.#streams.tick();
   }
-
-  #schedule(): void {
-    clearTimeout(this.#timer);
-    if (this.#isClosed) return;
-    const again = (): void => {
-      this.refresh()
-        .catch((error: unknown) => {
-          this.#logger.error(error);
-        })
-        .finally(() => {
-          this.#schedule();
-        });
-    };
-    this.#timer = setTimeout(again, this.#streams.isWatched ? WATCHED_EXCHANGE_MS : EXCHANGE_MS);
-    this.#timer.unref();
-  }
-}
-
-const WANTED = ['kind', 'cache', 'target', 'connection', 'state', 'seconds', 'user', 'session'];
-
-/** What of a request says what is wanted, which has been checked. */
-function wantedOf(fields: Fields): Wanted {
-  return Object.fromEntries(
-    WANTED.filter((name) => fields[name] !== undefined).map((name) => [name, textOf(fields, name)]),
-  );
-}
-
-/** Work whose result is good for whoever asks within a few seconds. */
-function shared<T>(work: () => Promise<T>): () => Promise<T> {
-  let latest: Promise<T> | undefined;
-  let begunAtMs = -Infinity;
-  return () => {
-    if (latest === undefined || performance.now() - begunAtMs >= SHARED_MS) {
-      begunAtMs = performance.now();
-      latest = work();
-    }
-    return latest;
-  };
 }
