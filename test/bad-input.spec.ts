@@ -183,6 +183,7 @@ const METHODS: Record<string, { args: readonly unknown[]; wrong: readonly (Wrong
   getMany: { args: [['good']], wrong: [BAD_LISTS_OF_KEYS, BAD_OPTIONS] },
   setMany: { args: [[['good', 1]]], wrong: [BAD_ENTRIES, BAD_OPTIONS] },
   getOrSetMany: { args: [['good'], loadMany], wrong: [BAD_LISTS_OF_KEYS, BAD_FUNCTIONS('loader'), BAD_OPTIONS] },
+  inspect: { args: ['good'], wrong: [BAD_KEYS] },
   has: { args: ['good'], wrong: [BAD_KEYS] },
   ttl: { args: ['good'], wrong: [BAD_KEYS] },
   delete: { args: ['good'], wrong: [BAD_KEYS, BAD_INVALIDATE_OPTIONS] },

@@ -128,7 +128,7 @@ export const protections = [
   {
     removes: 'the breaker',
     file: 'redis/breaker.ts',
-    find: 'if (this.#failures >= FAILURES_TO_OPEN) this.open(reason);',
+    find: "if (this.#failures >= FAILURES_TO_OPEN && this.#held !== 'closed') this.open(reason);",
     replace: '',
     spec: 'outage',
     test: 'opens the breaker',

@@ -207,7 +207,7 @@ export class CacheService {
 
   /** What is stored, where, and whether it would be answered: for people who look, and no request. */
   async inspect(key: InspectedKey): Promise<EntryInspection> {
-    const storedKey = typeof key === 'object' && 'stored' in key ? key.stored : this.storedKey(key);
+    const storedKey = isStoredKey(key) ? key.stored : this.storedKey(key);
     if (!this.#isEnabled) return { storedKey, decision: 'disabled', isLoading: false };
     const found = await inspectEntry(this.#core, this.#policy, storedKey);
     return this.isBypassed ? { ...found, decision: 'bypassed' } : found;
@@ -339,6 +339,10 @@ export class CacheService {
     const tags = policy.tagsOf === undefined ? policy.tags : storedTags(policy.tagsOf(value as never));
     return this.#writes.set(storedKey, value, policy, tags);
   }
+}
+
+function isStoredKey(key: InspectedKey): key is Exclude<InspectedKey, Key> {
+  return typeof key === 'object' && (key as unknown) !== null && 'stored' in key;
 }
 
 function worst(statuses: readonly WriteStatus[]): WriteStatus {
