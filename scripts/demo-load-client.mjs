@@ -21,6 +21,8 @@ export const PATIENCE_MS = 5_000;
  * on their own, and asks whether that still holds.
  */
 export class DemoClient {
+  /** Answers so far, those with a 5xx left out. */
+  answered = 0;
   #turn = 0;
   /** @type {Map<string, { etag: string, body: unknown }>} */
   #kept = new Map();
@@ -51,6 +53,7 @@ export class DemoClient {
     const startedMs = performance.now();
     try {
       const answer = await send(url, method, body, headers);
+      if (answer.status < 500) this.answered += 1;
       const isNotModified = answer.status === 304;
       const { etag } = answer;
       if (method === 'GET' && answer.status === 200 && etag) this.#kept.set(slot, { etag, body: answer.body });

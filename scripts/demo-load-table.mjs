@@ -48,13 +48,14 @@ export function loadTable(columns) {
 /**
  * What clients saw while Redis was away.
  * @param {string} title
- * @param {Record<string, RunResult>} columns by title
+ * @param {Record<string, import('./demo-load-outage.mjs').OutageResult>} columns by title
  */
 export function outageTable(title, columns) {
   const runs = Object.values(columns);
   return textTable([
     [title, ...Object.keys(columns)],
-    ['requests', ...runs.map(({ requests }) => String(requests))],
+    ['answered meanwhile', ...runs.map(({ answeredMeanwhile }) => String(answeredMeanwhile))],
+    ['requests until well after', ...runs.map(({ requests }) => String(requests))],
     ['errors', ...runs.map(({ errors }) => String(errors.length))],
     ['wrong answers', ...runs.map(({ wrong }) => String(wrong.length))],
     ['reads p50', ...runs.map(({ readMs }) => ms(readMs.p50))],

@@ -121,7 +121,7 @@ await runWithServers(async (keep) => {
   }
   if (!options.isJson) console.log(`\n${loadTable(columns)}\n`);
 
-  /** @type {Record<string, Record<string, RunResult>>} */
+  /** @type {Record<string, Record<string, import('./demo-load-outage.mjs').OutageResult>>} */
   const outages = {};
   for (const outage of options.outages) {
     const runs = (outages[outage] ??= {});
