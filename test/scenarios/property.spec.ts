@@ -1,9 +1,16 @@
-import type { INestApplication } from '@nestjs/common';
+import { type INestApplication, Module } from '@nestjs/common';
 import type { Redis } from 'ioredis';
-import { CACHE_ENGINE, type CacheEngine, getRedisToken, type RedisCacheModuleOptions } from 'nestjs-rcache';
+import {
+  Cacheable,
+  CACHE_ENGINE,
+  type CacheEngine,
+  defineCache,
+  getRedisToken,
+  type RedisCacheModuleOptions,
+} from 'nestjs-rcache';
 import { eventually } from '../support/eventually.js';
 import { uniqueNamespace } from '../support/servers.js';
-import { AccountsService } from './property/accounts.service.js';
+import { AccountsService, BillingDetails } from './property/accounts.service.js';
 import { AnalysesService } from './property/analyses.service.js';
 import {
   analysisCache,
@@ -13,7 +20,7 @@ import {
   subscriptionCache,
   usageCache,
 } from './property/caches.js';
-import { PropertyModule } from './property/property.module.js';
+import { PropertyModule, propertyOptions } from './property/property.module.js';
 import { startInstance, startInstances } from './support/applications.js';
 import { minutesLeft } from './support/caches.js';
 import { ScenarioDatabase } from './support/database.js';
@@ -27,10 +34,14 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => database.close());
 
-const start = (options?: RedisCacheModuleOptions) => startInstance(PropertyModule, database.pool, options);
+const start = (options?: RedisCacheModuleOptions) =>
+  startInstance(PropertyModule, database.pool, { ...propertyOptions, ...options });
 
 async function startTwo(): Promise<[INestApplication, INestApplication]> {
-  return (await startInstances(2, PropertyModule, database.pool)) as [INestApplication, INestApplication];
+  return (await startInstances(2, PropertyModule, database.pool, propertyOptions)) as [
+    INestApplication,
+    INestApplication,
+  ];
 }
 
 /** Reads everything an account can see. */
@@ -129,6 +140,45 @@ describe('property analysis', () => {
     const stored = await storedIn(client, namespace);
     expect(stored).toContain('owner9@example.com');
     expect(stored).not.toMatch(/scrypt\$|card_/);
+  });
+
+  it.each<[string, object, string]>([
+    ['a password hash', { id: 1, password_hash: 'scrypt$1' }, '$.password_hash'],
+    ['payment data', { plan: 'basic', cards: [{ card_token: 'card_1' }] }, '$.cards.0.card_token'],
+    ['a field of its own list', { renewalKey: 'x' }, '$.renewalKey'],
+    ['a marked field', Object.assign(new BillingDetails(), { plan: 'basic', taxNumber: 'DE1' }), '$.taxNumber'],
+  ])('refuses to cache %s, and says where it is', async (_what, value, path) => {
+    const app = await start();
+    const cache = app.get<CacheEngine>(CACHE_ENGINE).defaultCache;
+    await expect(cache.getOrSet('forgotten', async () => value)).rejects.toMatchObject({ path });
+    expect(await cache.has('forgotten')).toBe(false);
+  });
+
+  it('answers and does not store it in production', async () => {
+    const environment = process.env.NODE_ENV;
+    process.env.NODE_ENV = 'production';
+    try {
+      const app = await start();
+      const cache = app.get<CacheEngine>(CACHE_ENGINE).defaultCache;
+      const row = async () => (await database.pool.query('select * from accounts where id = 1')).rows[0] as object;
+      expect(await cache.getOrSet('forgotten', row)).toMatchObject({ id: 1, password_hash: 'scrypt$1' });
+      expect(await cache.has('forgotten')).toBe(false);
+    } finally {
+      process.env.NODE_ENV = environment;
+    }
+  });
+
+  it.each(['card-tokens', 'passwordHashes'])('does not start with a cache named %s', async (name) => {
+    const cache = defineCache({ name, key: (id: number) => [id] });
+    class Wallets {
+      @Cacheable(cache)
+      async find(id: number): Promise<number> {
+        return id;
+      }
+    }
+    @Module({ providers: [Wallets] })
+    class WalletModule {}
+    await expect(startInstance(WalletModule, database.pool, propertyOptions)).rejects.toThrow(/is named after/);
   });
 });
 

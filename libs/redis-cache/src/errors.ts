@@ -59,7 +59,7 @@ export class MissingContextError extends RedisCacheError {
   }
 }
 
-/** A value that cannot be stored without changing it: a function, a symbol or a cycle. `path` says where it is. */
+/** A value that cannot be stored without changing it (a function, a symbol or a cycle), or must not be. `path` says where. */
 export class UncacheableValueError extends RedisCacheError {
   readonly path: string;
 

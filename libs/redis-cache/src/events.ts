@@ -80,7 +80,7 @@ export interface CacheEvents {
 }
 
 export type MissReason = 'absent' | 'expired' | 'invalidated' | 'corrupt' | 'unavailable' | 'bypassed' | 'disabled';
-export type UnstoredReason = 'too-large' | 'refused' | 'skipped' | 'unavailable' | 'unconfirmed-tags';
+export type UnstoredReason = 'too-large' | 'refused' | 'skipped' | 'unavailable' | 'unconfirmed-tags' | 'sensitive';
 /** `look-up`: of one entry. */
 export type AdminAction =
   | `invalidate-${Exclude<InvalidationKind, 'expire'>}`

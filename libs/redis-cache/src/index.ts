@@ -32,6 +32,7 @@ export type { EntryInspection, InspectedKey, InspectedTag, MemoryCopy, StoredCop
 export type { BulkLoader } from './cache/bulk-load.js';
 export type { Key, KeyPart } from './cache/key.js';
 export { CacheStats } from './cache/stats.js';
+export { Sensitive, SENSITIVE_FIELDS, type SensitiveOptions } from './cache/sensitive-data.js';
 export type { Codec } from './cache/value.js';
 export type { ConnectionOptions, RedisNode } from './redis/connection-options.js';
 

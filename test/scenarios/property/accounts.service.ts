@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Cacheable, CacheEvict } from 'nestjs-rcache';
+import { Cacheable, CacheEvict, Sensitive } from 'nestjs-rcache';
 import { Pool } from 'pg';
 import { conversationCache, profileCache, subscriptionCache, usageCache } from './caches.js';
 
@@ -12,6 +12,14 @@ export interface Profile {
 export interface Subscription {
   plan: string;
   renewsOn: string;
+}
+
+/** What an invoice is made of. The mark keeps it out of every cache, whatever the field is called. */
+export class BillingDetails {
+  plan!: string;
+
+  @Sensitive()
+  taxNumber!: string;
 }
 
 export interface Conversation {

@@ -17,6 +17,7 @@ import {
 } from './definition.js';
 import type { EntryOptions } from './entry-options.js';
 import { type MemoryLimits, MemoryTier } from './memory-tier.js';
+import { denyListOf } from './sensitive-data.js';
 import { DEFAULT_MAX_TTL_MS, DEFAULT_POLICY, type Policy, resolvePolicy } from './policy.js';
 import { CacheStats } from './stats.js';
 
@@ -132,6 +133,7 @@ export class CacheEngine {
       `Cache "${definition.name}"`,
     );
     const policy = this.#configured(definition.name, own);
+    policy.denied?.checkName(`Cache "${definition.name}"`, definition.name);
     const core = this.#core(host, definition.name, storedName(definition));
     // What the module says of a cache by name wins over its definition, a ttl made by a function included.
     const isTtlConfigured = this.#optionsOf(definition.name)?.ttl !== undefined;
@@ -180,6 +182,15 @@ export class CacheEngine {
 
   async close(): Promise<void> {
     await Promise.all([...this.#hosts.values()].map((host) => host.close()));
+  }
+
+  /**
+   * @internal for what makes keys of names
+   * @throws InvalidOptionsError for a name that the option `sensitive` denies; the module's unless given
+   */
+  checkName(subject: string, name: string, sensitive?: EntryOptions['sensitive']): void {
+    const denied = sensitive === undefined ? this.#basePolicy.denied : denyListOf(sensitive);
+    denied?.checkName(subject, name);
   }
 
   #createDefault(): CacheService {

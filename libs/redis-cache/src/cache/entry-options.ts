@@ -1,4 +1,5 @@
 import type { Duration } from '../time.js';
+import type { SensitiveOptions } from './sensitive-data.js';
 import type { Codec } from './value.js';
 
 /** How long a value stays fresh: a duration, an instant, or a function of the value that gives either. */
@@ -58,6 +59,9 @@ export interface EntryOptions<T = unknown> {
   maxValueBytes?: number;
   /** `frozen` shares one deep-frozen value between callers; `copy` decodes a fresh one per call. Default `frozen`. */
   values?: 'frozen' | 'copy';
+  /** Fields that keep a value from being stored, by name: `true` for the usual ones, or which. Default: none but those marked
+   * with `@Sensitive()`; `false`: not even those. */
+  sensitive?: boolean | SensitiveOptions;
 }
 
 /** Options of one call. */

@@ -34,6 +34,8 @@ interface Prepared {
   readonly value: CachedValue;
   /** How long it is fresh, or why it is not to be stored. */
   readonly freshMs: number | false;
+  /** It holds a field that is never stored. */
+  readonly isSensitive: boolean;
   readonly loadMs: number;
   readonly loaded: Loaded;
 }
@@ -146,6 +148,7 @@ export class Loads {
 
   async #store(redis: Redis, request: LoadRequest, prepared: Prepared, lease: Lease) {
     if (prepared.value.bytes > request.policy.maxValueBytes) return { reason: 'too-large' } as const;
+    if (prepared.isSensitive) return { reason: 'sensitive' } as const;
     if (prepared.freshMs === false || prepared.loaded.isSkipped) return { reason: 'skipped' } as const;
     const valueTags = this.#valueTags(prepared, request);
     const ids = await this.#withValueTags(request.flight, lease.ids, valueTags);
@@ -210,7 +213,10 @@ export class Loads {
       const encoded = encodeValue(loaded.value, { codec: policy.codec, compressAboveBytes: Infinity });
       const value = cachedValue(encoded, policy);
       const limits = { maxTtlMs, nowMs: Date.now(), random: clock.random() };
-      return { encoded, value, freshMs: freshMs(policy, loaded.ttl, loaded.value, limits), loadMs, loaded };
+      // After encoding, which refuses cycles.
+      const isSensitive = policy.denied?.refuses(loaded.value) ?? false;
+      const lifetimeMs = !isSensitive && freshMs(policy, loaded.ttl, loaded.value, limits);
+      return { encoded, value, freshMs: lifetimeMs, isSensitive, loadMs, loaded };
     } catch (error) {
       this.core.stats.loadErrors += 1;
       if (error instanceof UncacheableValueError) this.core.stats.unencodable += 1;
@@ -253,6 +259,7 @@ export class Loads {
     const { flight, policy } = request;
     const before = await this.leases.idsFor(this.core.slotKey(flight.key), request.tags, new Map(), false);
     const prepared = await this.#prepare(request);
+    if (prepared.isSensitive) return this.#unstored(request, prepared, 'sensitive');
     if (prepared.freshMs === false || prepared.loaded.isSkipped) return this.#unstored(request, prepared, 'skipped');
     if (prepared.value.bytes > policy.maxValueBytes) return this.#unstored(request, prepared, 'too-large');
     const valueTags = this.#valueTags(prepared, request);

@@ -7,6 +7,7 @@ import type { CallOptions, EntryOptions, Refresh, StaleValue, Ttl } from './entr
 import type { Entry } from './memory-tier.js';
 import { encodeTag } from './key.js';
 import { DEFAULT_COMPRESS_ABOVE_BYTES } from './compression.js';
+import { type DenyList, denyListOf, MARKS_ONLY } from './sensitive-data.js';
 import { CODEC_NAME, type Codec } from './value.js';
 
 /** Entry options with every default filled in and every duration in milliseconds. */
@@ -31,6 +32,8 @@ export interface Policy {
   readonly compressAboveBytes: number;
   readonly maxValueBytes: number;
   readonly copies: boolean;
+  /** Fields that keep a value from being stored. */
+  readonly denied: DenyList | undefined;
 }
 
 export const DEFAULT_MAX_TTL_MS = 30 * 24 * 60 * 60 * 1000;
@@ -54,6 +57,7 @@ export const DEFAULT_POLICY: Policy = {
   compressAboveBytes: DEFAULT_COMPRESS_ABOVE_BYTES,
   maxValueBytes: 4 * 1024 * 1024,
   copies: false,
+  denied: MARKS_ONLY,
 };
 
 type Reader<Name extends keyof CallOptions> = (
@@ -133,6 +137,9 @@ const READERS: { readonly [Name in keyof CallOptions]-?: Reader<Name> } = {
   values: (values, _maxTtlMs, { entry }) => {
     oneOf('values', values, ['frozen', 'copy']);
     entry.copies = values === 'copy';
+  },
+  sensitive: (sensitive, _maxTtlMs, { entry }) => {
+    entry.denied = denyListOf(sensitive);
   },
   bypass: (bypass) => {
     oneOf('bypass', bypass, [true, false]);

@@ -106,8 +106,7 @@ export class WriteRoad {
     const limits = { maxTtlMs: backend.maxTtlMs, nowMs: Date.now(), random: clock.random() };
     const lifetimeMs = freshMs(policy, undefined, value, limits);
     const encoded = this.#encoded(value, policy);
-    const reason =
-      lifetimeMs === false ? 'skipped' : encoded.bytes.length > policy.maxValueBytes ? 'too-large' : undefined;
+    const reason = this.#reasonNotToStore(value, lifetimeMs, encoded, policy);
     core.stats.writes += 1;
     let status: WriteStatus;
     if (reason !== undefined || lifetimeMs === false) {
@@ -199,6 +198,13 @@ export class WriteRoad {
       if (error instanceof UncacheableValueError) this.core.stats.unencodable += 1;
       throw error;
     }
+  }
+
+  /** @throws UncacheableValueError for a sensitive value, where the policy says so */
+  #reasonNotToStore(value: unknown, lifetimeMs: number | false, { bytes }: EncodedValue, policy: Policy) {
+    if (policy.denied?.refuses(value)) return 'sensitive';
+    if (lifetimeMs === false) return 'skipped';
+    return bytes.length > policy.maxValueBytes ? 'too-large' : undefined;
   }
 
   #entryInvalidation(key: string): Invalidation {

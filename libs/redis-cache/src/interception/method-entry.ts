@@ -80,6 +80,9 @@ export class MethodEntry {
       this.cache = cacheNamed(engine, cache as string | undefined);
     }
     this.#fixed = fixedOptions(this.#options);
+    const { key, keyOf } = this.#options;
+    const isNamedAfterMethod = this.#definition === undefined && key === undefined && keyOf === undefined;
+    if (isNamedAfterMethod) engine.checkName(method.subject, method.name, this.#fixed.sensitive);
   }
 
   /** `value` is what the method answered, where that is known before the key is needed. */

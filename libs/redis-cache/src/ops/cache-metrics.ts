@@ -90,7 +90,7 @@ export const CACHE_METRICS: readonly Metric[] = [
     {
       name: 'unstored_total',
       help: 'Values that were not stored.',
-      labels: { reason: ['too-large', 'refused', 'skipped', 'unavailable', 'unconfirmed-tags'] },
+      labels: { reason: ['too-large', 'refused', 'skipped', 'unavailable', 'unconfirmed-tags', 'sensitive'] },
     },
     ({ unstored }) => unstored,
   ),
