@@ -48,6 +48,7 @@ await runWithServers(async (keep) => {
   const { demoRequests } = await import('./demo-requests.mjs');
   const { openTruth } = await import('./demo-truth.mjs');
 
+  const sessionUrl = process.env.SESSION_REDIS_URL || process.env.REDIS_URL || '';
   const truth = await openTruth();
   keep({ stop: truth.close });
   const population = await truth.population();
@@ -61,7 +62,8 @@ await runWithServers(async (keep) => {
     const env = {
       CACHE: cache,
       CACHE_NAMESPACE: `load-${process.pid}`,
-      CACHE_REDIS_URL: redis.url,
+      REDIS_URL: redis.url,
+      SESSION_REDIS_URL: sessionUrl,
       BASELINE_MEMORY: String(!options.isRedisOnly),
     };
     // What the runs before have written was told to other caches than this one.
