@@ -1,5 +1,5 @@
 import { type INestApplication, Module } from '@nestjs/common';
-import type { Redis } from 'ioredis';
+import { Redis } from 'ioredis';
 import {
   Cacheable,
   CACHE_ENGINE,
@@ -8,8 +8,10 @@ import {
   getRedisToken,
   type RedisCacheModuleOptions,
 } from 'nestjs-rcache';
+import { freePort, startRedis } from '../../scripts/servers.mjs';
 import { eventually } from '../support/eventually.js';
 import { uniqueNamespace } from '../support/servers.js';
+import { sessionKeys } from '../support/sessions.js';
 import { AccountsService, BillingDetails } from './property/accounts.service.js';
 import { AnalysesService } from './property/analyses.service.js';
 import {
@@ -20,6 +22,7 @@ import {
   subscriptionCache,
   usageCache,
 } from './property/caches.js';
+import { examine } from './property/examination.js';
 import { PropertyModule, propertyOptions } from './property/property.module.js';
 import { startInstance, startInstances } from './support/applications.js';
 import { minutesLeft } from './support/caches.js';
@@ -180,7 +183,40 @@ describe('property analysis', () => {
     class WalletModule {}
     await expect(startInstance(WalletModule, database.pool, propertyOptions)).rejects.toThrow(/is named after/);
   });
+
+  it('has a doctor who tells what Redis is like and what is wrong with it', async () => {
+    const redis = await startRedis({ args: ['--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru'] });
+    try {
+      const { code, text } = await doctorSays({ connection: { url: redis.url }, session: sessionKeys });
+      expect(text).toMatch(
+        /^default: redis \d+\.\d+\.\d+, [\d.]+ ms away, [\d.]+ MiB of 100\.0 MiB, allkeys-lru, \d+ clients$/m,
+      );
+      // Sessions would be dropped for room.
+      expect(text).toMatch(/^(warning|error) .*allkeys-lru/m);
+      const admin = new Redis(redis.url);
+      await admin.call('ACL', 'SETUSER', 'reader', 'on', '>secret', '~*', '+@read', '+@connection', '+info');
+      admin.disconnect();
+      const limited = await doctorSays({ connection: { url: redis.url, username: 'reader', password: 'secret' } });
+      expect(limited.text).toMatch(/^error .*NOPERM/m);
+      expect([code, limited.code]).toEqual([expect.any(Number), 1]);
+    } finally {
+      await redis.stop();
+    }
+  });
+
+  it('has a doctor who says so when there is no Redis', async () => {
+    const port = await freePort();
+    const { code, text } = await doctorSays({ connection: { host: '127.0.0.1', port } });
+    expect([code, text]).toEqual([1, expect.stringContaining(`nothing listens at 127.0.0.1:${port}`)]);
+    expect(await doctorSays({ connection: false })).toEqual({ code: 0, text: expect.stringContaining('no-redis') });
+  });
 });
+
+async function doctorSays(options: RedisCacheModuleOptions): Promise<{ code: number; text: string }> {
+  const lines: string[] = [];
+  const code = await examine(options, (line) => lines.push(line));
+  return { code, text: lines.join('\n') };
+}
 
 /** An instance of the release before, which knows the definition in its older version. */
 class ReleaseBefore {}
