@@ -5,9 +5,9 @@ const CTRL_C = '\u0003';
 /**
  * Says which failures there are, and switches them by keys where there is a terminal.
  * @param {import('./demo-failures.mjs').Failures} failures
+ * @param {NodeJS.ReadStream} [stdin]
  */
-export function listenToKeys(failures) {
-  const { stdin } = process;
+export function listenToKeys(failures, stdin = process.stdin) {
   if (!stdin.isTTY) return console.log('  Ctrl-C ends everything.\n');
   const lines = failures.state().map(({ key, title }) => `    ${key}  ${title}`);
   console.log(`  Keys switch failures on and off; Ctrl-C ends everything.\n${lines.join('\n')}\n`);

@@ -52,7 +52,7 @@ await runWithServers(async (keep) => {
   console.log(`
   Page       ${front.url}   the story, live
   API        ${front.url}/docs
-  Cache      ${front.url}/admin/cache   user operator, password ${process.env.ADMIN_PASSWORD}
+  Admin page ${front.url}/admin/cache   user operator, password ${process.env.ADMIN_PASSWORD}
   Health     ${front.url}/health/ready and /health/live
   Metrics    ${front.url}/metrics
   Instances  ${instances.map(({ name, url }) => `${name} ${url}`).join(', ')}

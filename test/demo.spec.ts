@@ -78,17 +78,22 @@ describe('the one address of the demo', () => {
     expect((await get('/health/live', { 'x-demo-instance': 'nobody' })).status).toBe(404);
   });
 
-  it('passes live events on as they come', async () => {
+  it('passes live events on as they come, and ends them with who listens', async () => {
     const authorization = `Basic ${Buffer.from(`operator:${demo.password}`).toString('base64')}`;
-    const ending = new AbortController();
-    const { body } = await fetch(`${demo.url}/admin/cache/api/events`, {
-      headers: { authorization },
-      signal: ending.signal,
-    });
-    const reader = body!.pipeThrough(new TextDecoderStream()).getReader();
-    let text = '';
-    while (!text.includes('event: overview')) text += (await reader.read()).value ?? '';
-    ending.abort();
+    // Each instance has room for 20.
+    for (let listener = 0; listener < 50; listener++) {
+      const ending = new AbortController();
+      const init = { headers: { authorization }, signal: ending.signal };
+      const { body } = await fetch(`${demo.url}/admin/cache/api/events`, init);
+      const reader = body!.pipeThrough(new TextDecoderStream()).getReader();
+      let text = '';
+      while (!text.includes('event: overview')) {
+        const { value, done } = await reader.read();
+        expect(done).toBe(false);
+        text += value ?? '';
+      }
+      ending.abort();
+    }
   });
 
   it('lets nobody write to the instance whose cache is off', async () => {
