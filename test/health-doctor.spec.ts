@@ -12,6 +12,7 @@ import {
 } from 'nestjs-rcache';
 import { serverFindings } from '../libs/redis-cache/src/ops/findings.js';
 import { freePort, startRedis } from '../scripts/servers.mjs';
+import { publishedUsers } from './lab/acl.mjs';
 import { startStandalone } from './lab/standalone.mjs';
 import { eventually } from './support/eventually.js';
 import { ROOT } from './support/pages.js';
@@ -99,6 +100,15 @@ describe('the doctor', () => {
     const { codes, findings } = await examine({ connection: { host: '127.0.0.1', ...(await connectionOf()) } });
     expect(codes).toEqual([code]);
     expect(findings[0]?.advice).not.toBe('');
+  });
+
+  it('finds nothing wrong with the users of docs/acl.md, who may all it needs', async () => {
+    const lab = await startStandalone({ acl: publishedUsers() });
+    ends.push(() => lab.stop());
+    const { codes, servers } = await examine({ connection: lab.connection, namespace: 'shop' });
+    expect(codes.filter((code) => !code.startsWith('note'))).toEqual(['ok well']);
+    expect(servers[0]).toMatchObject({ version: expect.any(String), latencyMs: expect.any(Number) });
+    expect(servers[0]).not.toHaveProperty('slowLogLength');
   });
 
   it('finds that a server wants TLS', async () => {
