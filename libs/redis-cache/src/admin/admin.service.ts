@@ -39,6 +39,7 @@ import {
   sessionsOf,
 } from './overview.js';
 import { shared } from './shared.js';
+import { shownValue } from './shown-value.js';
 import { sampleTags, type TagSample } from './tag-sample.js';
 import { type TopKey, TopKeys } from './top-keys.js';
 import { type Preview, TwoSteps } from './two-steps.js';
@@ -164,8 +165,8 @@ export class AdminService implements OnApplicationBootstrap, OnModuleDestroy {
     const cache = cacheOf(this.engine, fields.cache);
     const found = await cache.inspect(inspectedKeyOf(fields));
     this.#audit.note(user, 'look-up', `${cache.name} ${found.storedKey}`, found.decision);
-    const { value: _value, ...hidden } = found;
-    return this.options.values ? found : hidden;
+    const { value, ...hidden } = found;
+    return this.options.values && 'value' in found ? { ...hidden, value: shownValue(value) } : hidden;
   }
 
   /** Some keys of a cache. @throws InvalidArgumentError for a cache, pattern or place that cannot be one */
