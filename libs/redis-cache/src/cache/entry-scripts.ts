@@ -1,5 +1,5 @@
 import { BatchScript } from '../redis/batch-script.js';
-import { Script } from '../redis/script.js';
+import { ListScript, Script } from '../redis/script.js';
 
 /** Deletes work when Redis is out of memory. */
 const ALLOW_OOM = '#!lua flags=allow-oom\n';
@@ -121,6 +121,25 @@ redis.call('DEL', KEYS[2])
 if removed == 0 then
   redis.call('SET', KEYS[3], '')
   redis.call('DEL', KEYS[3])
+end
+return removed`,
+  ALLOW_OOM,
+);
+
+/**
+ * The same for many entries of one slot at once. Where one of them is not there any more, the markers of all are fired: a
+ * load of it may be under way. KEYS entries, leases, markers. Reply: how many entries there were.
+ */
+export const INVALIDATE_ALL = new ListScript(
+  'invalidateAll',
+  `local count = #KEYS / 3
+local removed = redis.call('UNLINK', unpack(KEYS, 1, count))
+redis.call('DEL', unpack(KEYS, count + 1, 2 * count))
+if removed < count then
+  for i = 2 * count + 1, #KEYS do
+    redis.call('SET', KEYS[i], '')
+    redis.call('DEL', KEYS[i])
+  end
 end
 return removed`,
   ALLOW_OOM,

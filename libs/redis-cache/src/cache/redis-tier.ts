@@ -10,17 +10,22 @@ import {
   EXPIRE,
   FILL,
   INVALIDATE,
+  INVALIDATE_ALL,
   INVALIDATE_TAG,
   JUDGE,
   PUT,
   RENEW,
   SEIZE,
 } from './entry-scripts.js';
+import { groupBySlot } from '../redis/slots.js';
 import { ENTRY_ID_BYTES, randomId } from './envelope.js';
 import type { TagIds } from './tag-table.js';
 
 /** How long a load whose result is not stored tells the fleet not to queue up behind the next one. */
 const PASS_MS = 1000;
+
+/** Entries of one command; a longer one would hold up the server. */
+const MAX_KEYS = 200;
 
 export type Acquired =
   | { answer: 'entry'; raw: Buffer }
@@ -113,6 +118,21 @@ export class RedisTier implements TagIds {
     return (await this.connection.runDurably(INVALIDATE, this.keyspace.entryKeys(slotKey).slice(0, 3))) === 1;
   }
 
+  /** Says how many of them were there. */
+  async invalidateAll(slotKeys: readonly string[]): Promise<number> {
+    const groups = this.connection.isCluster ? groupBySlot(slotKeys, (slotKey) => slotKey) : [slotKeys];
+    const counts = await Promise.all(
+      groups.flatMap((group) => chunks(group, MAX_KEYS)).map((chunk) => this.#invalidateChunk(chunk)),
+    );
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  async #invalidateChunk(slotKeys: readonly string[]): Promise<number> {
+    const kinds = ['e', 'l', 'xe'] as const;
+    const keys = kinds.flatMap((kind) => slotKeys.map((slotKey) => this.keyspace.of(kind, slotKey)));
+    return (await this.connection.runDurably(INVALIDATE_ALL, keys)) as number;
+  }
+
   async invalidateTag(tag: string): Promise<void> {
     await this.connection.runDurably(INVALIDATE_TAG, this.keyspace.tagKeys(tag));
   }
@@ -171,4 +191,10 @@ export class RedisTier implements TagIds {
 function textOf(id: string | Buffer): string | Buffer {
   const text = typeof id === 'string' ? id : id.toString('latin1');
   return /^[\w-]*$/.test(text) ? text : Buffer.from(text, 'latin1');
+}
+
+function chunks<T>(list: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(list.length / size) }, (_, index) =>
+    list.slice(index * size, (index + 1) * size),
+  );
 }

@@ -81,6 +81,10 @@ export class RedisConnection {
     return this.#topology.shards;
   }
 
+  get isCluster(): boolean {
+    return this.options.cluster !== undefined;
+  }
+
   /** Whether every primary can be used. */
   get isUp(): boolean {
     return this.shards.length > 0 && this.shards.every(({ isUp }) => isUp);

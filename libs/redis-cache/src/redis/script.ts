@@ -46,3 +46,15 @@ export class Script {
     }
   }
 }
+
+/** A script of which every argument is a key, as many as there are. */
+export class ListScript extends Script {
+  /** @param flags a first line such as `#!lua flags=allow-oom` */
+  constructor(name: string, lua: string, flags = '') {
+    super(name, 0, flags + lua);
+  }
+
+  override run(client: Redis, keys: readonly ScriptArgument[], isAsking = false): Promise<unknown> {
+    return this.send(client, keys.length, keys, isAsking);
+  }
+}
