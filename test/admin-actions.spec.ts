@@ -5,6 +5,7 @@ import { type AdminApp, PASSWORD, startAdminApp } from './support/admin-app.js';
 import { listen } from './support/admin-requests.js';
 import { foreignClient, inMemory } from './support/engines.js';
 import { eventually } from './support/eventually.js';
+import { ADAPTERS } from './support/http-app.js';
 import { uniqueNamespace } from './support/servers.js';
 import { sessionKeys } from './support/sessions.js';
 
@@ -288,8 +289,8 @@ describe('the rest of the admin API', () => {
     expect(body.servers[0]).toMatchObject({ connection: 'default', version: expect.stringMatching(/^\d+\.\d+/) });
   });
 
-  it('tells a page that comes back what it missed', async () => {
-    const { url, engine } = await startAdminApp();
+  it.each(ADAPTERS)('tells a page that comes back what it missed, on %s', async (_name, createAdapter) => {
+    const { url, engine } = await startAdminApp({ createAdapter });
     const first = await listen(`${url}${API}/events`, VIEWER);
     await engine.defaultCache.invalidateTags(['seen']);
     await eventually(() => first.events.some(({ event }) => event === 'activity'));

@@ -175,7 +175,7 @@ export class AdminService implements OnApplicationBootstrap, OnModuleDestroy {
     const pattern = textOf(fields, 'pattern');
     const page = await keyPage(this.engine, cache, pattern, textOf(fields, 'after'));
     if (page === undefined) throw new InvalidArgumentError('Redis did not answer, or may not be asked for its keys.');
-    this.#audit.note(user, 'list-keys', `${cache.name} ${pattern}`, `${page.keys.length} shown`);
+    this.#audit.note(user, 'list-keys', `${cache.name} ${pattern}`.trim(), `${page.keys.length} shown`);
     return page;
   }
 
