@@ -1,9 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { CacheEngine } from '../libs/redis-cache/src/cache/engine.js';
 import type { CacheService } from '../libs/redis-cache/src/cache/cache.service.js';
 import { defineCache } from '../libs/redis-cache/src/cache/definition.js';
 import { foreignClient, gatedLoader, startFleet } from './support/engines.js';
 import { eventually } from './support/eventually.js';
 import { uniqueNamespace } from './support/servers.js';
+
+/** A call that takes longer waits for a load. */
+const JOINED_MS = 50;
 
 const products = defineCache({ name: 'products', key: (id: string) => id, tags: (id) => [`product:${id}`] });
 
@@ -45,6 +49,21 @@ describe('a late loader never overwrites', () => {
         for (const engine of [loading, other, loading, other]) expect(await ask(engine)).toBe(expected);
       });
     }
+
+    it(`when ${name} by another process and somebody asks before the load ends`, async () => {
+      const [loading, other] = (await startFleet(2)) as [CacheEngine, CacheEngine];
+      const { waiting, old } = await startLoad(loading);
+      await run(other.cache(products));
+      const ask = () =>
+        loading
+          .cache(products)
+          .for('1')
+          .getOrSet(() => 'new');
+      // Until the announcement is there it may join that load, which does not end.
+      await eventually(async () => (await Promise.race([ask(), sleep(JOINED_MS)])) === expected);
+      old.open();
+      expect(await waiting).toBe('old');
+    });
 
     it(`when ${name} during the load and others ask before it ends`, async () => {
       const [loading, other] = (await startFleet(2)) as [CacheEngine, CacheEngine];

@@ -126,6 +126,22 @@ export const protections = [
     test: 'wakes the waiters',
   },
   {
+    removes: 'the markers of what a pattern finds without an entry',
+    file: 'cache/entry-scripts.ts',
+    find: 'if removed < count then',
+    replace: 'if removed < 0 then',
+    spec: 'patterns',
+    test: 'reaches the memory and the loads of every process',
+  },
+  {
+    removes: 'the marker of an entry that is not there',
+    file: 'cache/entry-scripts.ts',
+    find: 'if removed == 0 then',
+    replace: 'if removed < 0 then',
+    spec: 'late-loader',
+    test: 'the key is deleted by another process and somebody asks',
+  },
+  {
     removes: 'the breaker',
     file: 'redis/breaker.ts',
     find: "if (this.#failures >= FAILURES_TO_OPEN && this.#held !== 'closed') this.open(reason);",
