@@ -59,6 +59,13 @@ class ReadsController {
     return { run: ++runs, headers };
   }
 
+  @Get('conditions')
+  @HttpCache({ scope: 'response' })
+  conditions(@Headers() headers: Record<string, string>, @Res({ passthrough: true }) response: any) {
+    response.header('Cache-Control', 'max-age=60');
+    return ['if-none-match', 'if-modified-since', 'range'].map((name) => headers[name] ?? null);
+  }
+
   @Get('agent')
   @HttpCache()
   agent(@Req() incoming: AppRequest & { raw?: AppRequest }) {
@@ -243,11 +250,26 @@ describe.each(ADAPTERS)('what a handler reads of its request on %s', (_name, cre
       controllers: [ReadsController],
       http: { unkeyedReads: 'skip' },
     });
+    const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation();
     const answers = [await ask(`/reads/${path}`, headers), await ask(`/reads/${path}`, headers)];
+    expect(warn.mock.calls.map(([message]) => String(message))).toEqual([expect.stringContaining('handler read')]);
+    warn.mockRestore();
     expect(answers.map(({ status, text }) => [status, JSON.parse(text).run])).toEqual([
       [200, 1],
       [200, 2],
     ]);
+  });
+
+  it('is never what only one client asks: to have a part, or to hear only of news', async () => {
+    const { ask } = await startHttpApp(createAdapter, { controllers: [ReadsController] });
+    const conditions = {
+      'if-none-match': '"x"',
+      'if-modified-since': 'Thu, 01 Jan 2026 00:00:00 GMT',
+      range: 'bytes=0-1',
+    };
+    const { status, text } = await ask('/reads/conditions', conditions);
+    expect([status, text]).toEqual([206, '[n']);
+    expect((await ask('/reads/conditions')).text).toBe('[null,null,null]');
   });
 
   it('is found in its answer, too, where it left the reading to others', async () => {

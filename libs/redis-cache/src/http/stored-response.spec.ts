@@ -70,6 +70,17 @@ describe('a stored response', () => {
     expect(stored(changes)).toBeUndefined();
   });
 
+  it.each([
+    [{}, true],
+    [{ status: 206 }, false],
+    [{ status: 304 }, false],
+    [{ headers: { 'cache-control': 'max-age=60', vary: 'Foo, *' } }, false],
+  ])('that speaks for itself, with %j, is kept: %s', (changes, isKept) => {
+    const headers = { 'cache-control': 'max-age=60' };
+    const policy = { isByResponse: true, isExplicitOnly: true, storedHeaders: 'all', vary: [] } as const;
+    expect(stored({ headers, ...changes }, policy) !== undefined).toBe(isKept);
+  });
+
   it.each([203, 204, 301, 308, 404, 410])('may have the status %i', (status) => {
     expect(stored({ status })?.response.status).toBe(status);
   });
