@@ -12,7 +12,7 @@ interface Response {
 
 interface State {
   runs: number;
-  failure: 'none' | 'throws' | 'answers 503' | 'conflict';
+  failure: 'none' | 'throws' | 'answers 503' | 'conflict' | 'answers no-store';
 }
 
 // Each app has its own: a refresh may outlive the test before.
@@ -49,6 +49,7 @@ class StaleController {
     if (failure === 'conflict') throw new ConflictException();
     if (failure === 'throws') throw new Error('The database is gone.');
     if (failure === 'answers 503') response.status(503);
+    if (failure === 'answers no-store') response.header('Cache-Control', 'no-store');
     return { run };
   }
 }
@@ -96,6 +97,17 @@ describe.each(ADAPTERS)('a stale response on %s', (_name, createAdapter) => {
     expect((await ask('/insured')).status).toBe(409);
     state.failure = 'throws';
     expect((await ask('/insured')).status).toBe(500);
+  });
+
+  it('is gone when what comes in its place may not be stored', async () => {
+    const { ask } = await start();
+    await ask('/refreshed');
+    await sleep(2);
+    state.failure = 'answers no-store';
+    expect(runOf((await ask('/refreshed')).text)).toBe(1);
+    await eventually(async () => {
+      expect((await ask('/refreshed')).cache).toBe('rcache; fwd=uri-miss');
+    });
   });
 
   it('is told apart by events: what was answered, and how', async () => {
