@@ -27,6 +27,7 @@ import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { Exclude } from 'class-transformer';
+import { Redis } from 'ioredis';
 import { map, type Observable, of } from 'rxjs';
 import request from 'supertest';
 import type { CacheEngine, CacheEngineOptions } from '../libs/redis-cache/src/cache/engine.js';
@@ -679,6 +680,25 @@ describe.each([
           [200, 4],
         ]);
         expect((await get(app, '/me', as('alice'))).body.name).toBe('alice');
+      } finally {
+        await redis.stop();
+      }
+    });
+  });
+
+  describe('with a Redis that is full', () => {
+    it('runs the handler once per request, and never answers 5xx', async () => {
+      const redis = await startRedis();
+      try {
+        const app = await startApp({ connection: { url: redis.url } });
+        await get(app, '/items');
+        const client = new Redis(redis.url);
+        await client.config('SET', 'maxmemory', '1');
+        client.disconnect();
+        const answers = [await get(app, '/items/1'), await get(app, '/items/1'), await get(app, '/items')];
+        expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+        expect(answers.map(({ body }) => body.run)).toEqual([1, expect.any(Number), 1]);
+        expect(runs['item']).toBe(answers[1]?.body.run);
       } finally {
         await redis.stop();
       }

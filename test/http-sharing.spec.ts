@@ -31,6 +31,8 @@ class TokenGuard implements CanActivate {
     const incoming = context.switchToHttp().getRequest<AppRequest>();
     const { authorization } = incoming.headers;
     if (authorization !== undefined) incoming.user = { id: authorization };
+    const account = incoming.headers['x-forwarded-account'];
+    if (account !== undefined) Object.assign(incoming, { account });
     return true;
   }
 }
@@ -305,6 +307,14 @@ describe.each(ADAPTERS)('what a handler reads of its request on %s', (_name, cre
       { run: 2, id: 'bob', token: 'bob' },
       { run: 1, id: 'alice', token: 'alice' },
     ]);
+  });
+
+  it('is nothing of anybody whom a guard has recognised by what is no credential', async () => {
+    const { ask } = await startHttpApp(createAdapter, { controllers: [ReadsController] });
+    for (const run of [1, 2]) {
+      const { text, cache } = await ask('/reads/keyed', { 'x-forwarded-account': 'alice' });
+      expect([JSON.parse(text).run, cache]).toEqual([run, 'rcache; fwd=bypass; detail=credentials']);
+    }
   });
 
   it('leaves the request as it was', async () => {
