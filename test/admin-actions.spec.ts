@@ -149,6 +149,18 @@ describe('holding a breaker', () => {
     expect(body.overrides.breakers).toEqual([]);
   });
 
+  it('open lets nothing old be answered when it is over', async () => {
+    const module = { namespace: uniqueNamespace() };
+    const [one, two] = [await startAdminApp({ module }), await startAdminApp({ module })];
+    await inMemory(one.engine.defaultCache, 'key', 'old', ['tag']);
+    await act(one, { kind: 'breaker', connection: 'default', state: 'open', seconds: '3600' });
+    await two.engine.defaultCache.invalidateTags(['tag']);
+    await two.engine.defaultCache.set('key', 'new');
+    await one.ask(`${API}/overrides/end`, { as: OPS, body: { kind: 'breaker', connection: 'default' } });
+    await eventually(() => one.engine.connectionStates()[0]?.isUp);
+    expect(await one.engine.defaultCache.get('key')).toBe('new');
+  });
+
   it('is seen on the page of the other processes', async () => {
     const module = { namespace: uniqueNamespace() };
     const [one, two] = [await startAdminApp({ module }), await startAdminApp({ module })];

@@ -75,6 +75,13 @@ async function withHistory(page: Page): Promise<void> {
   });
 }
 
+/** What axe, which has to run in the page already, finds wrong with it. */
+function violationsOf(page: Page): Promise<unknown[]> {
+  return page.evaluate<unknown[]>(
+    'axe.run().then(({ violations }) => violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]))',
+  );
+}
+
 it('weighs at most 60 KB gzipped, all of it', () => {
   const files = [
     'page.html',
@@ -259,6 +266,30 @@ describe('the admin page', () => {
     expect(complaints).toEqual([]);
   });
 
+  it.each(['light', 'dark'] as const)(
+    'keeps nobody out of its dialog and its banner, when it is %s',
+    async (colorScheme) => {
+      const app = await startAdminApp();
+      await busy(app);
+      const options = { ...as('ops'), colorScheme, bypassCSP: true };
+      const { page, complaints } = await openPage(`${app.url}/admin/cache`, options);
+      await eventually(async () => (await page.locator('#order select[name=cache] option').count()) > 1);
+      await page.evaluate(readFileSync(AXE, 'utf8'));
+      await page.selectOption('#invalidate select[name=kind]', 'namespace');
+      await page.click('#invalidate button');
+      await page.waitForSelector('#confirm[open]');
+      expect(await violationsOf(page)).toEqual([]);
+      await page.keyboard.press('Escape');
+      await page.selectOption('#order select[name=cache]', 'users');
+      await page.click('#order button');
+      await page.fill('#confirm input', 'users');
+      await page.click('#confirm button.danger');
+      await page.locator('#orders button').waitFor();
+      expect(await violationsOf(page)).toEqual([]);
+      expect(complaints).toEqual([]);
+    },
+  );
+
   it('does not open for strangers', async () => {
     const { url } = await startAdminApp();
     const { page } = await openPage(`${url}/admin/cache`, as('nobody'));
@@ -300,10 +331,7 @@ describe('the admin page', () => {
       // A script of ours, which the policy of the page would not let in: it runs beside the page.
       const axe = readFileSync(AXE, 'utf8');
       await page.evaluate(axe);
-      const violations = await page.evaluate<unknown[]>(
-        'axe.run().then(({ violations }) => violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]))',
-      );
-      expect(violations).toEqual([]);
+      expect(await violationsOf(page)).toEqual([]);
       expect(complaints).toEqual([]);
       if (process.env.UPDATE_IMAGES !== undefined) {
         for (const summary of await page.locator('details > summary').all()) await summary.click();
