@@ -9,6 +9,7 @@ import {
 } from 'nestjs-rcache';
 import { type RedisServer, startRedis } from '../../scripts/servers.mjs';
 import { startFaultProxy } from '../lab/fault-proxy.mjs';
+import { startSentinel } from '../lab/sentinel.mjs';
 import { Browser } from '../support/browser.js';
 import { eventually } from '../support/eventually.js';
 import { BeforeModule, SessionTable } from './compliance/before.js';
@@ -197,6 +198,30 @@ describe('the compliance platform', () => {
     expect((await (await logIn(app)).get('/products/1/compliance')).status).toBe(200);
     expect(await database.queriesDuring(() => rules.ofProduct(product(1)))).toBe(0);
   }, 60_000);
+
+  it('follows a failover: rules are cached again, sessions go on, and no revocation is forgotten', async () => {
+    const lab = await startSentinel({ helloMs: 500 });
+    try {
+      const app = await start({ connection: lab.connection, startTimeout: '20s' });
+      await warmed(app);
+      const browser = await logIn(app);
+      const permissions = app.get(PermissionsService);
+      expect(await permissions.of(4)).toEqual(['compliance:read']);
+      await permissions.revoke(4, 'compliance:read');
+      const [primary] = await lab.primaries();
+      await primary!.kill();
+      expect(await permissions.of(4)).toEqual([]);
+      await eventually(async () => (await browser.get('/products/1/compliance')).status === 200, 30_000);
+      expect(await permissions.of(4)).toEqual([]);
+      const rules = app.get(RulesService);
+      await rules.ofProduct(product(1));
+      expect(await database.queriesDuring(() => rules.ofProduct(product(1)))).toBe(0);
+      await permissions.grant(4, 'compliance:read');
+      await app.close();
+    } finally {
+      await lab.stop();
+    }
+  }, 90_000);
 
   it('answers 1,000 requests on two instances with a hit ratio above 90 %', async () => {
     const [first, second] = await startTwo();
