@@ -97,7 +97,7 @@ describe('the stack of docker/', () => {
 
   it('has two instances of the app, and all they are watched with', () => {
     expect(Object.keys(services).sort()).toEqual(
-      ['alertmanager', 'app-1', 'app-2', 'grafana', 'postgres', 'prometheus', 'redis', 'seed'].sort(),
+      ['alertmanager', 'app-1', 'app-2', 'grafana', 'postgres', 'prometheus', 'redis', 'seed', 'sessions'].sort(),
     );
   });
 

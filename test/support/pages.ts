@@ -87,7 +87,7 @@ export function readPages(): Page[] {
   const docs = readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.md'))
     .map((file) => join('docs', file));
-  return ['README.md', 'CONTRIBUTING.md', 'libs/redis-cache/README.md', ...docs]
+  return ['README.md', 'CONTRIBUTING.md', 'apps/reference/README.md', 'libs/redis-cache/README.md', ...docs]
     .sort()
     .map((path) => new Page(relative(ROOT, join(ROOT, path)), readFileSync(join(ROOT, path), 'utf8')));
 }
