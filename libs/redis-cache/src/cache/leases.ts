@@ -71,11 +71,14 @@ export class Leases {
     // A question that somebody asked before may be answered with an id that is gone by now.
     const source = isFresh && redis !== undefined ? redis.tier : tagTable;
     const nowMs = clock.nowMs();
-    const ids = [...this.core.reserved.of(slotKey), ...tags].map((tag) => ({
-      tag,
-      id: isFresh ? undefined : (known.get(tag) ?? tagTable.known(tag, nowMs)),
-    }));
-    if (ids.every(({ id }) => id !== undefined)) return ids as TagId[];
+    const ids = this.core.reserved
+      .of(slotKey)
+      .concat(tags)
+      .map((tag) => ({
+        tag,
+        id: isFresh ? undefined : (known.get(tag) ?? tagTable.known(tag, nowMs)),
+      }));
+    if (!ids.some(({ id }) => id === undefined)) return ids as TagId[];
     return Promise.all(ids.map(async ({ tag, id }) => ({ tag, id: id ?? (await source.ensure(tag)) })));
   }
 

@@ -11,7 +11,7 @@ import { type Lease, LEASE_MS, Leases } from './leases.js';
 import { type Loaded, runLoader } from './loader-run.js';
 import type { Entry } from './memory-tier.js';
 import { newEntry } from './new-entry.js';
-import { checkTagCount, checkTags, freshMs, type Policy, refreshOf } from './policy.js';
+import { checkTagCount, checkTags, freshMs, NO_TAGS, type Policy, refreshOf } from './policy.js';
 import { encodeValue, type EncodedValue } from './value.js';
 import type { Waiters } from './waiters.js';
 
@@ -169,7 +169,9 @@ export class Loads {
   /** Tags of the value that were not known before the load. */
   #valueTags(prepared: Prepared, request: LoadRequest): readonly string[] {
     const derived = request.policy.tagsOf?.(prepared.loaded.value as never) ?? [];
-    const named = [...derived, ...(prepared.loaded.tags ?? [])];
+    const { tags = [] } = prepared.loaded;
+    if (derived.length === 0 && tags.length === 0) return NO_TAGS;
+    const named = [...derived, ...tags];
     const encoded = checkTags([...new Set(named)]).map((tag) => userTag(tag));
     const own = encoded.filter((tag) => !request.tags.includes(tag));
     checkTagCount(request.tags.length + own.length);

@@ -27,7 +27,6 @@ export function newEntry(
   const id = randomId();
   const createdAtMs = serverClockOf(core.slotKey(key)).nowMs();
   const lifetimeMs = Math.min(times.freshMs + (times.graceMs ?? policy.graceMs), maxTtlMs);
-  const [namespace, cache, ...tags] = ids as [TagId, TagId, ...TagId[]];
   const toBytes = () =>
     encodeEnvelope({
       id,
@@ -35,9 +34,9 @@ export function newEntry(
       freshUntilMs: createdAtMs + times.freshMs,
       servableUntilMs: createdAtMs + lifetimeMs,
       loadMs: times.loadMs,
-      namespaceId: namespace.id,
-      cacheId: cache.id,
-      tags,
+      namespaceId: (ids[0] as TagId).id,
+      cacheId: (ids[1] as TagId).id,
+      tags: ids.slice(2),
       softExpired: false,
       negative: value.isNegative,
       codecName: policy.codec?.name ?? '',

@@ -45,8 +45,15 @@ return replies`,
     calls: readonly (readonly ScriptArgument[])[],
     isAsking = false,
   ): Promise<readonly unknown[]> {
-    const keys = calls.flatMap((call) => call.slice(0, this.keysPerCall));
-    const args = calls.flatMap((call) => call.slice(this.keysPerCall, this.keysPerCall + this.argumentsPerCall));
-    return (await this.send(client, keys.length, [...keys, ...args], isAsking)) as unknown[];
+    const { keysPerCall, argumentsPerCall } = this;
+    const keyCount = calls.length * keysPerCall;
+    const keysAndArgs = new Array<ScriptArgument>(keyCount + calls.length * argumentsPerCall);
+    calls.forEach((call, index) => {
+      for (let k = 0; k < keysPerCall; k++) keysAndArgs[index * keysPerCall + k] = call[k] as ScriptArgument;
+      for (let a = 0; a < argumentsPerCall; a++) {
+        keysAndArgs[keyCount + index * argumentsPerCall + a] = call[keysPerCall + a] as ScriptArgument;
+      }
+    });
+    return (await this.send(client, keyCount, keysAndArgs, isAsking)) as unknown[];
   }
 }

@@ -109,7 +109,8 @@ export class MergedCalls {
           calls.map(({ keysAndArgs }) => keysAndArgs),
         ),
       );
-      for (const [index, { resolve, reject }] of calls.entries()) {
+      for (let index = 0; index < calls.length; index++) {
+        const { resolve, reject } = calls[index] as PendingCall;
         const reply = replies[index];
         if (reply instanceof Error) reject(this.target.refused(reply, script.name));
         else resolve(reply);
