@@ -1,5 +1,6 @@
+import { Controller, Get, UseInterceptors } from '@nestjs/common';
 import { Redis } from 'ioredis';
-import { type CacheEvents, defineCache, SessionService } from 'nestjs-rcache';
+import { type CacheEvents, defineCache, HttpCache, HttpCacheInterceptor, SessionService } from 'nestjs-rcache';
 import { startRedis } from '../scripts/servers.mjs';
 import { type AdminApp, PASSWORD, startAdminApp } from './support/admin-app.js';
 import { listen } from './support/admin-requests.js';
@@ -97,6 +98,30 @@ describe('bypassing a cache', () => {
     expect(two.engine.defaultCache.isBypassed).toBe(true);
     await eventually(() => ![one, two].some(({ engine }) => engine.defaultCache.isBypassed), EXCHANGE_MS);
     expect(await foreignClient().exists(`${module.namespace}:i:{fleet}:orders`)).toBe(0);
+  });
+
+  it.each(ADAPTERS)('of responses lets handlers answer, on %s', async (_name, createAdapter) => {
+    let runs = 0;
+    @Controller('page')
+    @UseInterceptors(HttpCacheInterceptor)
+    class PageController {
+      @Get()
+      @HttpCache({ ttl: '1m' })
+      page(): object {
+        runs += 1;
+        return { runs };
+      }
+    }
+    const app = await startAdminApp({ createAdapter, controllers: [PageController] });
+    for (const expected of [1, 1]) expect((await app.ask('/page')).body).toEqual({ runs: expected });
+    await act(app, { kind: 'bypass', cache: 'http', seconds: '60' });
+    for (const expected of [2, 3]) {
+      const { status, headers, body } = await app.ask('/page');
+      expect([status, body]).toEqual([200, { runs: expected }]);
+      expect(headers['cache-status']).not.toContain('hit');
+    }
+    await app.ask(`${API}/overrides/end`, { as: OPS, body: { kind: 'bypass', cache: 'http' } });
+    expect((await app.ask('/page')).body).toEqual({ runs: 1 });
   });
 
   it('is of one process without Redis, and says so', async () => {

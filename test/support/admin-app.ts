@@ -27,6 +27,7 @@ export interface AdminAppOptions {
   admin?: boolean | AdminOptions;
   module?: RedisCacheModuleOptions;
   providers?: Type[];
+  controllers?: Type[];
   createAdapter?: CreateAdapter;
   /** Called with the app before it listens. */
   prepare?: (app: INestApplication) => void;
@@ -48,11 +49,12 @@ afterEach(async () => {
 
 /** An app with the admin page, for `ops` and `viewer` unless told otherwise; closed after the test. */
 export async function startAdminApp(options: AdminAppOptions = {}): Promise<AdminApp> {
-  const { admin = { guards: [USERS] }, module, providers = [], prepare, createAdapter } = options;
+  const { admin = { guards: [USERS] }, module, providers = [], controllers = [], prepare, createAdapter } = options;
   const shared = { connection: { url: testRedisUrl() }, namespace: uniqueNamespace(), startTimeout: '5s' as const };
   const testing = await Test.createTestingModule({
     imports: [RedisCacheModule.forRoot({ ...shared, ...module, admin })],
     providers,
+    controllers,
   }).compile();
   const adapter = (createAdapter?.() ?? new ExpressAdapter()) as ExpressAdapter;
   const app = testing.createNestApplication(adapter, { logger: false });
