@@ -19,7 +19,6 @@ const WITHOUT_CACHE = 'no-cache';
 await runWithServers(async (keep) => {
   const { servers, redisKind, databaseKind } = await startDemoServers(keep, build);
   const failures = new Failures(servers);
-  keep({ stop: () => failures.endAll() });
 
   process.env.ADMIN_PASSWORD ||= randomBytes(12).toString('base64url');
   const env = {
@@ -42,6 +41,7 @@ await runWithServers(async (keep) => {
   );
   const instances = apps.map(({ name, url, isAside }) => ({ name, url, isAside }));
   const front = keep(await startFront({ port, instances, failures }));
+  keep({ stop: () => failures.endAll() });
 
   const stores = { yours: 'the server of your environment', private: 'two private servers, gone with the demo' };
   const databases = {

@@ -17,7 +17,7 @@ let demo: RunningDemo;
 beforeAll(async () => {
   await buildOnce();
   demo = await startDemo();
-}, 240_000);
+}, 400_000);
 
 afterAll(async () => {
   expect(await stopDemo()).toBe(0);

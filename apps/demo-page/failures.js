@@ -1,6 +1,6 @@
 // @ts-check
 import { ask } from './app.js';
-import { bodyOf, byId, element, row, setText } from './dom.js';
+import { bodyOf, byId, element, row } from './dom.js';
 
 const LOOK_MS = 1_000;
 
@@ -28,7 +28,8 @@ function showSwitches(failures) {
     const button = list.querySelector(`[data-failure="${name}"]`);
     if (!isMomentary) button?.setAttribute('aria-pressed', String(isOn));
   }
-  if (failures.length === 0) setText(list, 'The servers are yours: the demo breaks only its own.');
+  if (failures.length === 0)
+    list.replaceChildren(element('li', {}, 'The servers are yours: the demo breaks only its own.'));
 }
 
 /** @param {Failure} failure */

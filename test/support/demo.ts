@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { eventually } from './eventually.js';
 import { ROOT } from './pages.js';
 
-const START_MS = 120_000;
+/** Without PostgreSQL the embedded one is filled first. */
+const START_MS = 240_000;
 
 let child: ChildProcess | undefined;
 let output = '';
