@@ -52,6 +52,8 @@ await runWithServers(async (keep) => {
   const truth = await openTruth();
   keep({ stop: truth.close });
   const population = await truth.population();
+  /** @type {import('./demo-load-run.mjs').Known} */
+  const known = new Map();
   let runs = 0;
   const sequence = (/** @type {number} */ count) =>
     demoRequests(population, { count, seed: options.seed, run: (runs += 1) });
@@ -91,7 +93,7 @@ await runWithServers(async (keep) => {
   const load = (/** @type {string} */ title, /** @type {Deployment} */ deployment) =>
     during(`${count} requests ${title}`, deployment, () => {
       const client = new DemoClient(deployment.urls, deployment.cookies);
-      return runRequests({ client, requests: sequence(count).requests, truth });
+      return runRequests({ client, requests: sequence(count).requests, truth, known });
     });
   // Of one instance, whose answers are right whatever Redis does; another one may hear of a write 2 s late then.
   const through = async (/** @type {Outage} */ outage, /** @type {'cache-manager' | 'ours'} */ cache) => {

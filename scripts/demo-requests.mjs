@@ -8,6 +8,7 @@ import { Random } from '../dist/apps/reference/seed/random.js';
  * @typedef {object} DemoRequest
  * @property {string} name the route, for the table
  * @property {boolean} isWrite
+ * @property {number} organisationId whose data it reads or writes, and no other's
  * @property {number} userId who asks
  * @property {'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'} method
  * @property {string} path
@@ -65,14 +66,18 @@ export function demoRequests(population, { count, seed, run }) {
     const colleagues = active.filter((user) => user.organisation === organisation).map((user) => user.userId);
     const isWrite = random.below(PRECISION) < WRITE_SHARE * PRECISION;
     const make = random.pick(isWrite ? WRITES : READS);
-    requests.push({ isWrite, ...make({ random, values, population, organisation, userId, colleagues }) });
+    requests.push({
+      isWrite,
+      organisationId: organisation.id,
+      ...make({ random, values, population, organisation, userId, colleagues }),
+    });
   }
   return { userIds: active.map(({ userId }) => userId), requests };
 }
 
 /**
  * @typedef {{ random: Random, values: Random, population: Population, organisation: Organisation, userId: number, colleagues: number[] }} Scene
- * @typedef {Omit<DemoRequest, 'isWrite'>} Draft
+ * @typedef {Omit<DemoRequest, 'isWrite' | 'organisationId'>} Draft
  */
 
 /**
