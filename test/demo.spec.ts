@@ -165,9 +165,9 @@ describe('the page of the demo', () => {
       await eventually(async () => (await page.locator('#revocations tbody tr').count()) === 2 * round, 15_000);
     }
     for (const row of await page.locator('#revocations tbody tr').all()) {
-      expect(await row.innerText()).toMatch(/\tapp-[12]\t0\t[\d.,]+ ms\t[\d.,]+ ms$/);
+      expect(await row.innerText()).toMatch(/\tapp-[12]\t0\t\d+\t[\d.,]+ ms$/);
     }
-    expect(await page.locator('#verdict').innerText()).toContain('after 0 answers');
+    expect(await page.locator('#verdict').innerText()).toContain('Both denied it with their first answer.');
     expect(complaints).toEqual([]);
   }, 40_000);
 

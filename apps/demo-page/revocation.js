@@ -13,9 +13,9 @@ const ROWS = 20;
  * What an instance answered after the revocation was confirmed.
  * @typedef {object} Observation
  * @property {string} instance
- * @property {number} wrong answers that still allowed what was revoked
- * @property {number} [deniedMs]
- * @property {number} [forgottenMs]
+ * @property {number} allowing answers that still allowed what was revoked
+ * @property {number} outdated answers that still had the role
+ * @property {number} [rightMs] until the first answer that was right in both
  */
 
 export function prepareRevocation() {
@@ -73,39 +73,35 @@ async function until(instance, isWanted) {
 /** @param {string} instance @param {number} revokedAtMs @returns {Promise<Observation>} */
 async function observe(instance, revokedAtMs) {
   /** @type {Observation} */
-  const observation = { instance, wrong: 0 };
+  const observation = { instance, allowing: 0, outdated: 0 };
   while (performance.now() < revokedAtMs + LONGEST_MS) {
     const seen = await look(instance);
-    const ms = performance.now() - revokedAtMs;
-    if (seen?.isAllowed) observation.wrong += 1;
-    else if (seen) observation.deniedMs ??= ms;
-    if (seen && !seen.hasRole) observation.forgottenMs ??= ms;
-    if (observation.deniedMs !== undefined && observation.forgottenMs !== undefined) break;
+    if (seen?.isAllowed) observation.allowing += 1;
+    if (seen?.hasRole) observation.outdated += 1;
+    if (!seen || seen.isAllowed || seen.hasRole) continue;
+    observation.rightMs = performance.now() - revokedAtMs;
+    break;
   }
   return observation;
 }
 
 /** @param {{ revokedMs: number, observations: Observation[] }} result */
 function show({ revokedMs, observations }) {
-  const there = observations.find(({ instance }) => instance === THERE);
-  const wrong = observations.reduce((sum, each) => sum + each.wrong, 0);
+  const allowing = observations.reduce((sum, each) => sum + each.allowing, 0);
   setText(
     byId('verdict'),
-    `Revoked on ${HERE} in ${milliseconds(revokedMs)}; ${THERE} denied ${milliseconds(there?.deniedMs)} later, ` +
-      `after ${wrong} answers that still allowed it.`,
+    `Revoked on ${HERE} in ${milliseconds(revokedMs)}. ` +
+      (allowing === 0 ? 'Both denied it with their first answer.' : `${allowing} answers still allowed it.`),
   );
   const at = new Date().toLocaleTimeString();
   const body = bodyOf('revocations');
   body.prepend(
-    ...observations.map(({ instance, wrong: still, deniedMs, forgottenMs }) =>
-      row([
-        at,
-        instance,
-        [still === 0 ? 'number' : 'number bad', String(still)],
-        ['number', milliseconds(deniedMs)],
-        ['number', milliseconds(forgottenMs)],
-      ]),
+    ...observations.map(({ instance, allowing, outdated, rightMs }) =>
+      row([at, instance, countCell(allowing), countCell(outdated), ['number', milliseconds(rightMs)]]),
     ),
   );
   while (body.rows.length > ROWS) body.deleteRow(-1);
 }
+
+/** @param {number} wrong @returns {[string, string]} */
+const countCell = (wrong) => [wrong === 0 ? 'number' : 'number bad', String(wrong)];
