@@ -25,7 +25,7 @@ export const ACQUIRE = new BatchScript(
   'acquire',
   2,
   5,
-  `${READ}local seen = ARGV[1]
+  `local seen = ARGV[1]
 local stored = read('GETRANGE', KEYS[1], 4, 15)
 if stored == nil then
   redis.call('UNLINK', KEYS[1])
@@ -44,6 +44,7 @@ if leftMs >= 0 then
 end
 redis.call('SET', KEYS[2], ARGV[2] .. '|' .. ARGV[3] .. '|' .. seen, 'PX', ARGV[4])
 return {'granted'}`,
+  READ,
 );
 
 /**
@@ -70,13 +71,14 @@ export const FILL = new BatchScript(
   'fill',
   2,
   3,
-  `${READ}local lease = read('GET', KEYS[2])
+  `local lease = read('GET', KEYS[2])
 local own = ARGV[1] .. '|'
 if not lease or string.sub(lease, 1, #own) ~= own then return 0 end
 redis.call('DEL', KEYS[2])
 if read('GETRANGE', KEYS[1], 4, 15) ~= string.match(lease, '|[^|]*|(.*)$') then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1`,
+  READ,
 );
 
 /** Keeps a lease. Compare and extend in one step, or another's lease would be extended. KEYS lease. ARGV token, ms. */
@@ -168,7 +170,7 @@ export const EXPIRE = new BatchScript(
   'expire',
   3,
   0,
-  `${READ}redis.call('DEL', KEYS[2])
+  `redis.call('DEL', KEYS[2])
 local head = read('GETRANGE', KEYS[1], 0, 3)
 local found = 0
 if head and #head == 4 and string.sub(head, 1, 3) == 'RC2' then
@@ -179,6 +181,7 @@ end
 redis.call('SET', KEYS[3], '')
 redis.call('DEL', KEYS[3])
 return found`,
+  READ,
 );
 
 /** Invalidates all entries of a tag: its id goes, and the marker says so. KEYS id, marker. Works out of memory. */
@@ -216,7 +219,7 @@ export const ENSURE_TAG = new BatchScript(
   'ensureTag',
   1,
   2,
-  `${READ}local id = read('GET', KEYS[1])
+  `local id = read('GET', KEYS[1])
 local lifetime = tonumber(ARGV[2])
 if id and #id == #ARGV[1] then
   if lifetime > 0 and redis.call('PTTL', KEYS[1]) < lifetime / 2 then redis.call('PEXPIRE', KEYS[1], lifetime) end
@@ -224,4 +227,5 @@ if id and #id == #ARGV[1] then
 end
 if lifetime > 0 then redis.call('SET', KEYS[1], ARGV[1], 'PX', lifetime) else redis.call('SET', KEYS[1], ARGV[1]) end
 return ARGV[1]`,
+  READ,
 );

@@ -6,26 +6,23 @@ import { Script, type ScriptArgument } from './script.js';
  * of them does, with its own KEYS and ARGV; it returns anything but nil. One that fails does not touch the others.
  */
 export class BatchScript extends Script {
-  /** @param flags a first line such as `#!lua flags=allow-oom` */
+  /** @param before stands in front once for all calls: flags such as `#!lua flags=allow-oom`, then functions */
   constructor(
     name: string,
     private readonly keysPerCall: number,
     private readonly argumentsPerCall: number,
     lua: string,
-    flags = '',
+    before = '',
   ) {
     super(
       name,
       keysPerCall,
-      `${flags}local function call(KEYS, ARGV)
-${lua}
+      `${before}local function call(k, a)
+${shifted(lua)}
 end
 local replies = {}
 for i = 0, #KEYS / ${keysPerCall} - 1 do
-  local keys, arguments = {}, {}
-  for k = 1, ${keysPerCall} do keys[k] = KEYS[i * ${keysPerCall} + k] end
-  for a = 1, ${argumentsPerCall} do arguments[a] = ARGV[i * ${argumentsPerCall} + a] end
-  local ok, reply = pcall(call, keys, arguments)
+  local ok, reply = pcall(call, i * ${keysPerCall}, i * ${argumentsPerCall})
   if not ok then reply = {err = string.find(reply, '^%u+ ') and reply or 'ERR ' .. reply} end
   replies[i + 1] = reply
 end
@@ -56,4 +53,9 @@ return replies`,
     });
     return (await this.send(client, keyCount, keysAndArgs, isAsking)) as unknown[];
   }
+}
+
+/** Reads the keys and arguments of a call where they stand: tables of its own would cost as much as its commands. */
+function shifted(lua: string): string {
+  return lua.replace(/KEYS\[(\d+)\]/g, 'KEYS[k + $1]').replace(/ARGV\[(\d+)\]/g, 'ARGV[a + $1]');
 }
