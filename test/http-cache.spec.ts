@@ -570,6 +570,33 @@ describe.each([
     expect(runs).toEqual(expected);
   });
 
+  it('answers from memory before Nest sets up its observables', async () => {
+    const app = await startApp();
+    await trusted(engineOf(app));
+    const intercept = jest.spyOn(HttpCacheInterceptor.prototype, 'intercept');
+    await eventually(async () => {
+      expect((await get(app, '/news')).headers['cache-status']).toMatch(/detail=l1$/);
+    });
+    intercept.mockClear();
+    expect((await get(app, '/news')).headers['cache-status']).toMatch(/detail=l1$/);
+    expect(intercept).not.toHaveBeenCalled();
+    intercept.mockRestore();
+  });
+
+  it('asks an interceptor that is made of it what it thinks of each request', async () => {
+    class SwitchedInterceptor extends HttpCacheInterceptor {
+      override intercept(context: ExecutionContext, next: CallHandler) {
+        const { headers } = context.switchToHttp().getRequest<AppRequest>();
+        return headers['x-fresh'] === undefined ? super.intercept(context, next) : next.handle();
+      }
+    }
+    const app = await startApp({ providers: [{ provide: APP_INTERCEPTOR, useClass: SwitchedInterceptor }] });
+    await trusted(engineOf(app));
+    const path = '/unbound/opted-in';
+    const answers = [await get(app, path), await get(app, path), await get(app, path, { 'x-fresh': '1' })];
+    expect(answers.map(({ body }) => body.run)).toEqual([1, 1, 2]);
+  });
+
   describe('what is never stored', () => {
     let app: INestApplication;
     beforeEach(async () => {

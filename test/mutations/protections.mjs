@@ -485,4 +485,12 @@ export const protections = [
     spec: 'http-directives',
     test: 'is an error where only a stored response would do',
   },
+  {
+    removes: 'what an interceptor of its own thinks of a hit',
+    file: 'http/http-cache.interceptor.ts',
+    find: "    if (this.constructor !== HttpCacheInterceptor || Object.hasOwn(this, 'intercept')) return NO_ANSWER;\n",
+    replace: '',
+    spec: 'http-cache',
+    test: 'asks an interceptor that is made of it',
+  },
 ];

@@ -1,5 +1,5 @@
 import { GatewayTimeoutException, Inject, Injectable, Logger, Optional } from '@nestjs/common';
-import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
+import type { CallHandler, ExecutionContext, NestInterceptor, Type } from '@nestjs/common';
 import { ExternalContextCreator, HttpAdapterHost } from '@nestjs/core';
 import { LRUCache } from 'lru-cache';
 import { concatWith, defer, ignoreElements, of, type Observable } from 'rxjs';
@@ -10,6 +10,7 @@ import type { CacheEngine } from '../cache/engine.js';
 import type { Key, KeyPart } from '../cache/key.js';
 import type { HttpOutcome } from '../events.js';
 import { CACHE_ENGINE, HTTP_CACHE_OPTIONS } from '../tokens.js';
+import { ANSWER_AT_ONCE, type AnswersAtOnce, letAnswerAtOnce, NO_ANSWER } from './answer-at-once.js';
 import { cacheGroups } from './cache-groups.js';
 import { CachedRoutes, type CachedRoute } from './cached-routes.js';
 import { HttpExchange } from './http-exchange.js';
@@ -48,7 +49,7 @@ const NO_TAGS: readonly string[] = [];
  * stored.
  */
 @Injectable()
-export class HttpCacheInterceptor implements NestInterceptor {
+export class HttpCacheInterceptor implements NestInterceptor, AnswersAtOnce {
   readonly #cache: CacheService;
   readonly #routes: CachedRoutes;
   readonly #credentialHeaders: readonly string[];
@@ -65,6 +66,7 @@ export class HttpCacheInterceptor implements NestInterceptor {
     @Inject(ExternalContextCreator) contexts: ExternalContextCreator,
     @Optional() @Inject(HTTP_CACHE_OPTIONS) private readonly options: HttpCacheModuleOptions = {},
   ) {
+    letAnswerAtOnce(contexts);
     this.#cache = engine.cache(HTTP_RESPONSES);
     this.#routes = new CachedRoutes(contexts, isHttpCache, options.routes === 'all');
     const further = (options.credentialHeaders ?? []).map((name) => name.toLowerCase());
@@ -93,18 +95,43 @@ export class HttpCacheInterceptor implements NestInterceptor {
     if (route === undefined || (method !== 'GET' && method !== 'HEAD')) return next.handle();
     if (route.mayMeetTwice && !isFirst(request)) return next.handle();
 
-    const response = context.getArgByIndex<HttpResponse>(1);
-    const sendsStatus = this.options.cacheStatus !== false;
-    const exchange = new HttpExchange(httpAdapter, route, request, response, sendsStatus, this.#report);
+    const exchange = this.#exchange(route, request, context.getArgByIndex<HttpResponse>(1));
     const place = this.#placeOf(route, request);
     if (typeof place === 'string') return exchange.pass(next, `fwd=bypass; detail=${place}`);
-    const directives = this.options.requestDirectives === true ? directivesOf(request) : undefined;
-    const hot = directives === undefined ? this.#cache.peek<Kept | undefined>(place.key) : undefined;
-    if (hot !== undefined && isResponse(hot.value) && hot.value.freshMs !== 0) {
-      if (this.options.cacheGroups === true) this.#tagsOf(exchange);
-      return of(exchange.answer(hot.value, hot));
-    }
-    return this.#look(exchange, place, next, method, directives);
+    const directives = this.#directives(request);
+    const hot = directives === undefined ? this.#peek(place) : undefined;
+    return hot === undefined ? this.#look(exchange, place, next, method, directives) : of(this.#hit(exchange, hot));
+  }
+
+  /** Called by Nest through `letAnswerAtOnce` where no interceptor is outside this one. */
+  [ANSWER_AT_ONCE](request: HttpRequest, response: HttpResponse, controller: Type, handler: object): unknown {
+    if (!this.engine.isEnabled || this.adapterHost.httpAdapter.getRequestMethod(request) !== 'GET') return NO_ANSWER;
+    // Another intercept may have another opinion.
+    if (this.constructor !== HttpCacheInterceptor || Object.hasOwn(this, 'intercept')) return NO_ANSWER;
+    const route = this.#routes.find(controller, handler);
+    if (route === undefined || this.#directives(request) !== undefined) return NO_ANSWER;
+    const place = this.#placeOf(route, request);
+    const hot = typeof place === 'string' ? undefined : this.#peek(place);
+    return hot === undefined ? NO_ANSWER : this.#hit(this.#exchange(route, request, response), hot);
+  }
+
+  #exchange(route: CachedRoute, request: HttpRequest, response: HttpResponse): HttpExchange {
+    const sendsStatus = this.options.cacheStatus !== false;
+    return new HttpExchange(this.adapterHost.httpAdapter, route, request, response, sendsStatus, this.#report);
+  }
+
+  #directives(request: HttpRequest): RequestDirectives | undefined {
+    return this.options.requestDirectives === true ? directivesOf(request) : undefined;
+  }
+
+  #peek({ key }: Place): Found | undefined {
+    const hot = this.#cache.peek<Kept | undefined>(key);
+    return hot !== undefined && isResponse(hot.value) && hot.value.freshMs !== 0 ? (hot as Found) : undefined;
+  }
+
+  #hit(exchange: HttpExchange, hot: Found): unknown {
+    if (this.options.cacheGroups === true) this.#tagsOf(exchange);
+    return exchange.answer(hot.value, hot);
   }
 
   /** Where the response to this request is, or why it passes by the cache. */

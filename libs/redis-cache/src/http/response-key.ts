@@ -48,6 +48,9 @@ function orNone(part: string | undefined): string {
 }
 
 function json(value: unknown): string {
+  // Two that need no quotes: they are no JSON, and nothing else is spelled like them.
+  if (value === undefined) return '';
+  if (value === 'public' || value === 'anonymous') return value;
   const plain = canonical(value);
   return plain === NO_FIELDS ? '0' : JSON.stringify(plain);
 }
