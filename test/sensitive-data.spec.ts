@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import {
   Cacheable,
+  type CacheEngineOptions,
   defineCache,
   RedisCacheModule,
   Sensitive,
@@ -58,6 +59,18 @@ describe('data that must not be stored', () => {
     const stored = await storedIn(namespace);
     expect(stored).toContain('kept');
     expect(stored).not.toContain('scrypt');
+  });
+
+  it.each<[string, CacheEngineOptions['connection']]>([
+    ['without any Redis', false],
+    ['while Redis is away', { host: '127.0.0.1', port: 1 }],
+  ])('does not stay in memory %s', async (_when, connection) => {
+    const defaults = { sensitive: { onFound: 'refuse' } } as const;
+    const { defaultCache } = await startEngine({ connection, startTimeout: 50, defaults });
+    expect(await defaultCache.getOrSet('k', load(ACCOUNT))).toEqual(ACCOUNT);
+    expect(defaultCache.peek('k')).toBeUndefined();
+    expect(await defaultCache.getOrSet('other', load({ id: 1 }))).toEqual({ id: 1 });
+    expect(defaultCache.memory.entries).toBe(1);
   });
 
   it('takes away what `set` would replace', async () => {
