@@ -49,7 +49,12 @@ export async function listen(
   url: string,
   as: string,
   more: Record<string, string> = {},
-): Promise<{ status: number; events: { event: string; id?: string; data: any }[]; isOver: () => boolean; stop: () => void }> {
+): Promise<{
+  status: number;
+  events: { event: string; id?: string; data: any }[];
+  isOver: () => boolean;
+  stop: () => void;
+}> {
   const headers = { authorization: `Basic ${Buffer.from(as).toString('base64')}`, ...more };
   const outgoing = request(url, { headers, agent: false });
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -64,7 +69,8 @@ export async function listen(
     for (const message of messages) {
       const event = /^event: (.*)$/m.exec(message)?.[1];
       const data = /^data: (.*)$/m.exec(message)?.[1];
-      if (event !== undefined && data !== undefined) events.push({ event, id: /^id: (.*)$/m.exec(message)?.[1], data: JSON.parse(data) });
+      if (event !== undefined && data !== undefined)
+        events.push({ event, id: /^id: (.*)$/m.exec(message)?.[1], data: JSON.parse(data) });
     }
   });
   response.on('close', () => {
