@@ -6,6 +6,7 @@ import { ensureDependencies } from './setup.mjs';
 const HELP = `Usage: npm run demo:scenarios -- [options]
 
   --rounds N       revocations, and callers of the hot key by ten times as many (default 100)
+  --lag MS         longest time that a change may take to the other instance, p99 (default 50)
   --users N        entries behind one tag (default 10000)
   --seconds N      how long Redis hangs (default 5)
   --postgres URL   a PostgreSQL to use; it is migrated, seeded when empty, and written to (default DATABASE_URL, else a
@@ -37,10 +38,10 @@ await runWithServers(async (keep) => {
   const apps = await Promise.all([launch(), launch()]);
   const urls = apps.map(({ url }) => url);
   const fleet = { urls, population: await truth.population(), emails: truth.emails };
-  const { rounds, users, seconds } = options;
+  const { rounds, maxLagMs, users, seconds } = options;
   const scenarios = [
-    ...(await appScenarios(fleet, { rounds })),
-    ...libraryScenarios({ rounds, users, outageSeconds: seconds }),
+    ...(await appScenarios(fleet, { rounds, maxLagMs })),
+    ...libraryScenarios({ rounds, maxLagMs, users, outageSeconds: seconds }),
   ];
 
   const width = Math.max(...scenarios.map(({ title }) => title.length));
@@ -57,6 +58,7 @@ function readOptions() {
       options: {
         postgres: { type: 'string' },
         rounds: { type: 'string', default: '100' },
+        lag: { type: 'string', default: '50' },
         users: { type: 'string', default: '10000' },
         seconds: { type: 'string', default: '5' },
         json: { type: 'boolean', default: false },
@@ -67,7 +69,7 @@ function readOptions() {
       console.log(HELP);
       process.exit(0);
     }
-    const whole = (/** @type {'rounds' | 'users' | 'seconds'} */ name) => {
+    const whole = (/** @type {'rounds' | 'lag' | 'users' | 'seconds'} */ name) => {
       const number = Number(values[name]);
       if (Number.isInteger(number) && number >= 1) return number;
       throw new Error(`--${name} is ${JSON.stringify(values[name])}. It must be a whole number of at least 1.`);
@@ -76,8 +78,9 @@ function readOptions() {
     if (postgres !== undefined && !/^postgres(ql)?:\/\//.test(postgres)) {
       throw new Error('--postgres must look like postgres://user:password@host:5432/name.');
     }
-    const [rounds, users, seconds] = [whole('rounds'), whole('users'), whole('seconds')];
-    return { postgres, rounds, users, seconds, isJson: values.json };
+    const [rounds, maxLagMs] = [whole('rounds'), whole('lag')];
+    const [users, seconds] = [whole('users'), whole('seconds')];
+    return { postgres, rounds, maxLagMs, users, seconds, isJson: values.json };
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : error}\n\n${HELP}`);
     process.exit(2);
