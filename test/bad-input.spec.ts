@@ -338,9 +338,11 @@ const ENTRY_OPTIONS: Record<string, readonly string[]> = {
   compress: ['false'],
   maxValueBytes: ['1', '2 ** 53'],
   values: [],
+  sensitive: ['true', 'false', 'an empty object'],
 };
 
-const MUST = /must (be|have)|Allowed|beyond the .* of maxTtl|not in the future|is text|not empty|half of a surrogate/;
+const MUST =
+  /must (be|have)|Allowed|beyond the .* of maxTtl|not in the future|is text|not empty|half of a surrogate|is unknown/;
 
 describe('a wrong entry option', () => {
   it('is looked for among all there are', () => {
