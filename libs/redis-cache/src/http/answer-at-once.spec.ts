@@ -1,4 +1,6 @@
+import type { CallHandler } from '@nestjs/common';
 import type { ExternalContextCreator } from '@nestjs/core';
+import { lastValueFrom, of } from 'rxjs';
 import { ANSWER_AT_ONCE, letAnswerAtOnce, NO_ANSWER } from './answer-at-once.js';
 
 class Consumer {
@@ -10,6 +12,7 @@ class Consumer {
     next: object,
     type: string,
   ) {
+    if (Array.isArray(interceptors) && interceptors[0] === 'observable') return of('first', 'last');
     return ['by intercept', interceptors, args, instance, callback, next, type];
   }
 }
@@ -41,6 +44,8 @@ describe('an interceptor that answers at once', () => {
   const intercept = (interceptors: unknown, type = 'http') =>
     consumer.intercept(interceptors, ['request', 'response'], controller, list, next, type);
 
+  const rest = (type = 'http') => [['request', 'response'], controller, list, next, type];
+
   beforeAll(() => {
     letAnswerAtOnce(contextsOf(consumer));
   });
@@ -50,7 +55,7 @@ describe('an interceptor that answers at once', () => {
 
   it.each([['payload'], [undefined], [null]])('is all there is: %j', async (answer) => {
     expect(await intercept([answering(answer), answering('second')])).toBe(answer);
-    expect(seen).toEqual([['request', 'response', ItemsController, list]]);
+    expect(seen).toEqual([['request', 'response', ItemsController, list, { handle: expect.any(Function) }]]);
   });
 
   it.each([
@@ -60,15 +65,16 @@ describe('an interceptor that answers at once', () => {
     ['is not there', [], 'http'],
     ['is not there at all', undefined, 'http'],
   ])('leaves all to the others when it %s', async (_what, interceptors, type) => {
-    expect(await intercept(interceptors, type)).toEqual([
-      'by intercept',
-      interceptors,
-      ['request', 'response'],
-      controller,
-      list,
-      next,
-      type,
-    ]);
+    expect(await intercept(interceptors, type)).toEqual(['by intercept', interceptors, ...rest(type)]);
+  });
+
+  it('runs the others and the handler by its own handle', async () => {
+    const passing = {
+      [ANSWER_AT_ONCE]: (...args: [unknown, unknown, unknown, unknown, CallHandler]) => lastValueFrom(args[4].handle()),
+    };
+    const others = [{}];
+    expect(await intercept([passing, ...others])).toEqual(['by intercept', others, ...rest()]);
+    expect(await intercept([passing, 'observable'])).toBe('last');
   });
 
   it('is let in once, however many applications there are', () => {

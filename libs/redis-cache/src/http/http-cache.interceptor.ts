@@ -103,16 +103,27 @@ export class HttpCacheInterceptor implements NestInterceptor, AnswersAtOnce {
     return hot === undefined ? this.#look(exchange, place, next, method, directives) : of(this.#hit(exchange, hot));
   }
 
-  /** Called by Nest through `letAnswerAtOnce` where no interceptor is outside this one. */
-  [ANSWER_AT_ONCE](request: HttpRequest, response: HttpResponse, controller: Type, handler: object): unknown {
+  /** Called through `letAnswerAtOnce` where no interceptor is outside this one: what most requests to the cache get. */
+  [ANSWER_AT_ONCE](
+    request: HttpRequest,
+    response: HttpResponse,
+    controller: Type,
+    handler: object,
+    next: CallHandler,
+  ): unknown {
     if (!this.engine.isEnabled || this.adapterHost.httpAdapter.getRequestMethod(request) !== 'GET') return NO_ANSWER;
     // Another intercept may have another opinion.
     if (this.constructor !== HttpCacheInterceptor || Object.hasOwn(this, 'intercept')) return NO_ANSWER;
     const route = this.#routes.find(controller, handler);
     if (route === undefined || this.#directives(request) !== undefined) return NO_ANSWER;
     const place = this.#placeOf(route, request);
-    const hot = typeof place === 'string' ? undefined : this.#peek(place);
-    return hot === undefined ? NO_ANSWER : this.#hit(this.#exchange(route, request, response), hot);
+    if (typeof place === 'string') return NO_ANSWER;
+    const exchange = this.#exchange(route, request, response);
+    const hot = this.#peek(place);
+    if (hot !== undefined) return this.#hit(exchange, hot);
+    const cacheable = this.#cacheable(exchange, place, next);
+    if (cacheable === undefined || (route.mayMeetTwice && !isFirst(request))) return NO_ANSWER;
+    return new ResponseLoad(this.#around, cacheable).answer();
   }
 
   #exchange(route: CachedRoute, request: HttpRequest, response: HttpResponse): HttpExchange {
@@ -149,20 +160,24 @@ export class HttpCacheInterceptor implements NestInterceptor, AnswersAtOnce {
 
   #look(
     exchange: HttpExchange,
-    { key, audience }: Place,
+    place: Place,
     next: CallHandler,
     method: string,
     directives: RequestDirectives | undefined,
   ): Observable<unknown> | Promise<Observable<unknown>> {
-    const tags = this.#storedTagsOf(exchange);
-    if (tags === undefined) return exchange.pass(next, 'fwd=bypass; detail=error');
-    const cacheable: Cacheable = { route: exchange.route, exchange, next, key, audience, tags };
+    const cacheable = this.#cacheable(exchange, place, next);
+    if (cacheable === undefined) return exchange.pass(next, 'fwd=bypass; detail=error');
     if (method === 'HEAD') return this.#head(cacheable);
     if (directives !== undefined) return this.#directed(cacheable, directives);
     return new ResponseLoad(this.#around, cacheable).answer().then((value) => of(value));
   }
 
-  /** `undefined` when they cannot be told. */
+  /** `undefined` when its tags cannot be told. */
+  #cacheable(exchange: HttpExchange, { key, audience }: Place, next: CallHandler): Cacheable | undefined {
+    const tags = this.#storedTagsOf(exchange);
+    return tags && { route: exchange.route, exchange, next, key, audience, tags };
+  }
+
   #storedTagsOf(exchange: HttpExchange): readonly string[] | undefined {
     const { request, route } = exchange;
     try {
