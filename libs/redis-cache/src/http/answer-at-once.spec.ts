@@ -1,7 +1,7 @@
 import type { CallHandler } from '@nestjs/common';
 import type { ExternalContextCreator } from '@nestjs/core';
 import { lastValueFrom, of } from 'rxjs';
-import { ANSWER_AT_ONCE, letAnswerAtOnce, NO_ANSWER } from './answer-at-once.js';
+import { ANSWER_AT_ONCE, letAnswerAtOnce, NO_ANSWER, NOT_MINE } from './answer-at-once.js';
 
 class Consumer {
   async intercept(
@@ -75,6 +75,11 @@ describe('an interceptor that answers at once', () => {
     const others = [{}];
     expect(await intercept([passing, ...others])).toEqual(['by intercept', others, ...rest()]);
     expect(await intercept([passing, 'observable'])).toBe('last');
+  });
+
+  it('lets the others go on without it where a request is nothing to it', async () => {
+    expect(await intercept([answering(NOT_MINE), 'second'])).toEqual(['by intercept', ['second'], ...rest()]);
+    expect(await intercept([answering(NOT_MINE)])).toEqual(['by intercept', [], ...rest()]);
   });
 
   it('is let in once, however many applications there are', () => {

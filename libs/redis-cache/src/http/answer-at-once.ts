@@ -7,6 +7,9 @@ export const ANSWER_AT_ONCE = Symbol.for('nestjs-rcache:answer-at-once');
 /** What it gives when it leaves the request to `intercept`, which is then called as ever. */
 export const NO_ANSWER = Symbol.for('nestjs-rcache:no-answer');
 
+/** What it gives when it has nothing to do with the request: the others go on without it. */
+export const NOT_MINE = Symbol.for('nestjs-rcache:not-mine');
+
 export interface AnswersAtOnce {
   /** The payload of the response, or a promise of it. `next` runs the other interceptors and the handler. */
   [ANSWER_AT_ONCE](request: unknown, response: unknown, controller: Type, handler: object, next: CallHandler): unknown;
@@ -45,6 +48,7 @@ export function letAnswerAtOnce(contexts: ExternalContextCreator): void {
       const others = (): unknown => intercept.call(this, interceptors?.slice(1), args, instance, callback, next, type);
       const rest = { handle: () => defer(async () => others()).pipe(mergeMap(asObservable)) };
       const answer = first[ANSWER_AT_ONCE](args[0], args[1], instance.constructor, callback, rest);
+      if (answer === NOT_MINE) return others();
       if (answer !== NO_ANSWER) return answer;
     }
     return intercept.call(this, interceptors, args, instance, callback, next, type);

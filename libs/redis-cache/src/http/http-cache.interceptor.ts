@@ -10,7 +10,7 @@ import type { CacheEngine } from '../cache/engine.js';
 import type { Key, KeyPart } from '../cache/key.js';
 import type { HttpOutcome } from '../events.js';
 import { CACHE_ENGINE, HTTP_CACHE_OPTIONS } from '../tokens.js';
-import { ANSWER_AT_ONCE, type AnswersAtOnce, letAnswerAtOnce, NO_ANSWER } from './answer-at-once.js';
+import { ANSWER_AT_ONCE, type AnswersAtOnce, letAnswerAtOnce, NO_ANSWER, NOT_MINE } from './answer-at-once.js';
 import { cacheGroups } from './cache-groups.js';
 import { CachedRoutes, type CachedRoute } from './cached-routes.js';
 import { HttpExchange } from './http-exchange.js';
@@ -115,7 +115,8 @@ export class HttpCacheInterceptor implements NestInterceptor, AnswersAtOnce {
     // Another intercept may have another opinion.
     if (this.constructor !== HttpCacheInterceptor || Object.hasOwn(this, 'intercept')) return NO_ANSWER;
     const route = this.#routes.find(controller, handler);
-    if (route === undefined || this.#directives(request) !== undefined) return NO_ANSWER;
+    if (route === undefined) return NOT_MINE;
+    if (this.#directives(request) !== undefined) return NO_ANSWER;
     const place = this.#placeOf(route, request);
     if (typeof place === 'string') return NO_ANSWER;
     const exchange = this.#exchange(route, request, response);
