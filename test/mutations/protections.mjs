@@ -142,6 +142,14 @@ export const protections = [
     test: 'the key is deleted by another process and somebody asks',
   },
   {
+    removes: 'the look for sensitive fields',
+    file: 'cache/loads.ts',
+    find: 'policy.denied?.refuses(loaded.value) ?? false',
+    replace: 'false',
+    spec: 'sensitive-data',
+    test: 'reaches the caller and not Redis, with `refuse`',
+  },
+  {
     removes: 'the breaker',
     file: 'redis/breaker.ts',
     find: "if (this.#failures >= FAILURES_TO_OPEN && this.#held !== 'closed') this.open(reason);",
