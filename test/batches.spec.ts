@@ -14,6 +14,9 @@ function countingLoader(answer: (id: string) => string | undefined = (id) => `va
   return { load, calls };
 }
 
+/** As many as one MGET reads. */
+const KEYS_OF_A_COMMAND = 16;
+
 describe('getMany and setMany', () => {
   it('answer in the order of the keys, with undefined for what is missing', async () => {
     const { defaultCache: cache } = await startEngine();
@@ -63,7 +66,7 @@ describe('getMany and setMany', () => {
     const sent = shards.map((shard) => jest.spyOn(shard, 'execute'));
     expect(await cache.getMany(keys)).toEqual(keys);
     const reads = sent.flatMap(({ mock }) => mock.calls.filter(([, command]) => command === 'MGET'));
-    expect(reads).toHaveLength(shards.length);
+    expect(reads.length).toBeLessThanOrEqual(Math.ceil(keys.length / KEYS_OF_A_COMMAND) + shards.length - 1);
   });
 });
 
