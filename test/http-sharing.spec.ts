@@ -160,8 +160,9 @@ class ProductsController {
 class OrdersController {
   @Post()
   @HttpInvalidate({ tags: (_request: HttpRequest, { tags }: { tags: string[] }) => tags })
-  create(@Query('fail') fail: string | undefined) {
-    if (fail !== undefined) throw new Error('refused');
+  create(@Query('fail') fail: string | undefined, @Res({ passthrough: true }) response: any) {
+    if (fail === 'status') response.status(422);
+    else if (fail !== undefined) throw new Error('refused');
     return { tags: ['products'] };
   }
 }
@@ -317,6 +318,17 @@ describe.each(ADAPTERS)('what a handler reads of its request on %s', (_name, cre
     }
   });
 
+  it('is nothing at all to a cache that is switched off', async () => {
+    const { ask } = await startHttpApp(createAdapter, {
+      controllers: [ReadsController],
+      engine: { connection: false, enabled: false },
+    });
+    for (const run of [1, 2]) {
+      const { text, cache } = await ask('/reads/keyed', { cookie: 'a=b' });
+      expect([JSON.parse(text).run, cache]).toEqual([run, '']);
+    }
+  });
+
   it('leaves the request as it was', async () => {
     const seen: unknown[] = [];
     const { ask } = await startHttpApp(createAdapter, {
@@ -386,7 +398,7 @@ describe.each(ADAPTERS)('invalidation on %s', (_name, createAdapter) => {
   it('by @HttpInvalidate follows success only, and needs no other interceptor', async () => {
     const { ask } = await start();
     await ask('/products');
-    await ask('/orders?fail=1', {}, 'POST');
+    for (const fail of ['throw', 'status']) await ask(`/orders?fail=${fail}`, {}, 'POST');
     await ask('/products');
     expect(runs).toBe(1);
     expect((await ask('/orders', {}, 'POST')).headers).not.toHaveProperty('cache-group-invalidation');
