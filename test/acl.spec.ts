@@ -128,6 +128,7 @@ async function useEverything(engine: CacheEngine): Promise<void> {
   expect(await connection.ping()).toBeGreaterThan(0);
   expect((await connection.memory()).usedBytes).toBeGreaterThan(0);
   expect(await connection.keyCount()).toBeGreaterThan(0);
+  for (const { admin } of connection.shards) expect(await admin.slowLogLength()).toBeGreaterThanOrEqual(0);
 }
 
 async function useSessions(lab: Lab): Promise<void> {

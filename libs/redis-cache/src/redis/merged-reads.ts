@@ -6,7 +6,7 @@ import { groupBySlot } from './slots.js';
 /** Keys of one MGET: a longer one saves little more, and its values all wait for the last. */
 const MAX_KEYS = 16;
 /** Further reads wait, and merge, until one of these is answered: their time to answer does not run meanwhile. */
-const MAX_OUTSTANDING = 64;
+const MAX_OUTSTANDING = 16;
 
 /** The primary that is read. */
 interface Target {
