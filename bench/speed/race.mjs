@@ -29,8 +29,11 @@ export async function race(scenario, systems, { rounds, windowMs, warmWindows })
     const entries = systems
       .filter(({ tiers }) => tiers.includes(scenario.tier))
       .flatMap(({ name }) => (name === scenario.reference ? [name, CONTROL] : [name]));
-    const entered = await Promise.all(entries.map((name) => enter(name, scenario, redis.url)));
-    contenders = entered.filter((contender) => contender !== undefined);
+    const entered = await Promise.allSettled(entries.map((name) => enter(name, scenario, redis.url)));
+    // First all of them, so that those that could enter are ended when another one could not.
+    contenders = entered.flatMap((one) => (one.status === 'fulfilled' && one.value ? [one.value] : []));
+    const failed = entered.find(({ status }) => status === 'rejected');
+    if (failed?.status === 'rejected') throw failed.reason;
     for (const { ask } of contenders) {
       for (let window = 0; window < warmWindows; window += 1) await ask(windowMs);
     }
