@@ -65,6 +65,8 @@ const config: Config = {
   ],
   // A worker that has loaded Nest holds about 500 MB; two keep a small machine responsive.
   maxWorkers: 2,
+  // A heap of a thousand modules makes every collection slow, and bursts with it.
+  workerIdleMemoryLimit: '1GB',
   // Tests wait for conditions, which on a busy machine take their time.
   testTimeout: 15_000,
   coverageProvider: 'v8',

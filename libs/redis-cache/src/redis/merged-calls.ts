@@ -84,8 +84,11 @@ export class MergedCalls {
     }
   }
 
-  /** Into commands that are not too long. */
-  #cut(script: BatchScript, calls: PendingCall[]): void {
+  /** Into commands that are not too long. What waits already and would go just before them goes with them. */
+  #cut(script: BatchScript, added: PendingCall[]): void {
+    const last = this.target.isCluster ? undefined : this.#waiting.at(-1);
+    if (last?.script === script) this.#waiting.pop();
+    const calls = last?.script === script ? [...last.calls, ...added] : added;
     let from = 0;
     let bytes = 0;
     for (let index = 0; index < calls.length; index++) {
