@@ -40,6 +40,8 @@ const FILES = new Map([
   ['/demo/page.css', { file: new URL('page.css', DEMO_PAGE), type: STYLE }],
   ['/demo/uplot.css', { file: new URL('uplot.css', ADMIN_PAGE), type: STYLE }],
   ['/demo/uplot.js', { file: new URL('uplot.js', ADMIN_PAGE), type: SCRIPT }],
+  // Where the import of the page's own dom.js leads.
+  ['/libs/redis-cache/page/dom.js', { file: new URL('dom.js', ADMIN_PAGE), type: SCRIPT }],
 ]);
 for (const name of SCRIPTS) FILES.set(`/demo/${name}`, { file: new URL(name, DEMO_PAGE), type: SCRIPT });
 

@@ -1,36 +1,9 @@
 // @ts-check
 
-/**
- * @param {string} id
- * @returns {HTMLElement}
- */
-export function byId(id) {
-  const element = document.getElementById(id);
-  if (element === null) throw new Error(`The page has no ${id}.`);
-  return element;
-}
+import { byId, element, setText } from '../../libs/redis-cache/page/dom.js';
 
-/**
- * @template {keyof HTMLElementTagNameMap} Tag
- * @param {Tag} tag
- * @param {Record<string, string>} attributes
- * @param {...(Node | string)} children
- * @returns {HTMLElementTagNameMap[Tag]}
- */
-export function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
-
-/**
- * What is the same is not touched, so that nobody loses a selection or hears it again.
- * @param {Node} node @param {string} text
- */
-export function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
+// As on the admin page; the demo serves that file, too.
+export { byId, element, setText };
 
 /** @param {string} id */
 export function bodyOf(id) {
