@@ -1,11 +1,12 @@
 import type { Flight } from './flight.js';
+import { TransitMap } from './transit-map.js';
 
 /** Every flight under way by key, those nobody may join any more among them: to be told of changes. */
 export class Airborne {
   /** The last one of each key; it leads to those before it. */
-  readonly #last = new Map<string, Flight>();
+  readonly #last = new TransitMap<string, Flight>();
 
-  keys(): Iterable<string> {
+  keys(): string[] {
     return this.#last.keys();
   }
 

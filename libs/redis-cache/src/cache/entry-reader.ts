@@ -3,6 +3,7 @@ import { type EntryJudge, type Found, type KnownIds, none } from './entry-judge.
 import type { ValueReceiver } from '../redis/merged-reads.js';
 import type { Policy } from './policy.js';
 import type { RedisTier } from './redis-tier.js';
+import { TransitMap } from './transit-map.js';
 
 export interface ReadOptions {
   /** Tags whose ids a load would need: asked for together with the entry when they are not known. */
@@ -76,7 +77,7 @@ const NO_IDS: KnownIds = new Map();
  * the read began under trust and no announcement overtook it (the announcement usually comes first).
  */
 export class EntryReader {
-  readonly #running = new Map<string, Reading>();
+  readonly #running = new TransitMap<string, Reading>();
   readonly #host: Host = {
     arrived: (reading, raw, ids) => {
       this.#arrived(reading, raw, ids);
@@ -158,7 +159,7 @@ export class EntryReader {
   }
 
   overtakeAll(): void {
-    for (const key of [...this.#running.keys()]) this.overtake(key);
+    for (const key of this.#running.keys()) this.overtake(key);
   }
 
   /** Answers at once when nothing has to be asked, which is nearly always. */

@@ -179,16 +179,21 @@ export class Flight {
   #leave(): Caller[] {
     const callers = this.#callers;
     this.#callers = NO_CALLERS;
-    if (this.#timers !== undefined) for (const caller of callers) this.#stopTimers(caller);
+    if (this.#timers !== undefined) for (const timers of this.#timers.values()) stop(timers);
+    this.#timers = undefined;
     return callers;
   }
 
   #stopTimers(caller: Caller): void {
     const timers = this.#timers?.get(caller);
-    clearTimeout(timers?.hard);
-    clearTimeout(timers?.soft);
+    if (timers !== undefined) stop(timers);
     this.#timers?.delete(caller);
   }
+}
+
+function stop({ hard, soft }: Timers): void {
+  clearTimeout(hard);
+  clearTimeout(soft);
 }
 
 /** Does not keep a process alive that has nothing else to do. */

@@ -4,6 +4,7 @@ import type { Found, KnownIds } from './entry-judge.js';
 import type { TagId } from './envelope.js';
 import type { Flight } from './flight.js';
 import type { RedisTier } from './redis-tier.js';
+import { TransitMap } from './transit-map.js';
 
 /** A holder that died is replaced after this; a living one renews at half of it. */
 export const LEASE_MS = 2000;
@@ -26,7 +27,7 @@ type Redis = NonNullable<Backend['redis']>;
 
 /** The right to load one key, of which there is one in the fleet: asked for, renewed while the load runs, given up. */
 export class Leases {
-  readonly #held = new Set<HeldLease>();
+  readonly #held = new TransitMap<string, HeldLease>();
   #renewal: NodeJS.Timeout | undefined;
 
   constructor(private readonly core: CacheCore) {}
@@ -85,20 +86,20 @@ export class Leases {
   /** Gives up every lease this process holds, so that others need not wait for loads that will never be stored. */
   async abortAll(): Promise<void> {
     await Promise.all(
-      [...this.#held].map(({ tier, slotKey, token }) => tier.abort(slotKey, token, false).catch(ignore)),
+      this.#held.values().map(({ tier, slotKey, token }) => tier.abort(slotKey, token, false).catch(ignore)),
     );
   }
 
   /** Renews a lease until the returned function is called. */
   keep({ tier }: Redis, { slotKey, token }: Lease, flight: Flight): () => void {
     const held: HeldLease = { tier, slotKey, token, flight };
-    this.#held.add(held);
+    this.#held.set(token, held);
     // One timer for all: it comes to each of them within half of its time.
     this.#renewal ??= setInterval(() => {
       this.#renew();
     }, LEASE_MS / 2).unref();
     return () => {
-      this.#held.delete(held);
+      this.#held.delete(token);
     };
   }
 
@@ -107,7 +108,7 @@ export class Leases {
       clearInterval(this.#renewal);
       this.#renewal = undefined;
     }
-    for (const { tier, slotKey, token, flight } of this.#held) {
+    for (const { tier, slotKey, token, flight } of this.#held.values()) {
       // A load nobody waits for must not block its key: others may take the lease, and its fill is refused then.
       if (flight.isAbandoned) continue;
       // A lease that cannot be renewed runs out, with the same effect.

@@ -98,7 +98,7 @@ export class ReadRoad implements CoherentCache {
   /** Forgets what matches, in every stage. Says how many entries were in memory. */
   cutWhere(matches: (key: string) => boolean): number {
     const remembered = [...(this.core.memory?.keys() ?? [])].filter(matches);
-    const airborne = [...this.#airborne.keys()].filter(matches);
+    const airborne = this.#airborne.keys().filter(matches);
     for (const key of [...remembered, ...airborne]) this.keyChanged(key, 'xe');
     this.#reader.overtakeAll();
     return remembered.length;

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../time.js';
+import { TransitMap } from './transit-map.js';
 import { NO_TRUST, type Trust } from './trust.js';
 
 /** The source of ids: Redis, or this process when there is none. */
@@ -45,7 +46,7 @@ export class TagTable {
    */
   version = 0;
   readonly #ids = new LRUCache<string, KnownId>({ max: MAX_IDS });
-  readonly #running = new Map<string, RunningRead>();
+  readonly #running = new TransitMap<string, RunningRead>();
   #tickets: Tickets = { ticket: () => 0, isValid: () => false, trustOf: () => NO_TRUST };
 
   constructor(
@@ -91,7 +92,7 @@ export class TagTable {
 
   /** No read under way may be remembered, and none of the known ids that `isForgotten` may be used. */
   forgetWhere(isForgotten: (tag: string, trust: Trust) => boolean): void {
-    for (const question of [...this.#running.keys()]) this.#overtake(question);
+    for (const question of this.#running.keys()) this.#overtake(question);
     for (const [tag, { trust }] of [...this.#ids.entries()]) if (isForgotten(tag, trust)) this.#ids.delete(tag);
     this.version += 1;
   }

@@ -1,16 +1,15 @@
+import { TransitMap } from './transit-map.js';
+
 /** Who waits for news of a key: a load that ended, an entry that changed. */
 export class Waiters {
-  readonly #watches = new Map<string, Set<Watch>>();
+  readonly #watches = new TransitMap<string, readonly Watch[]>();
 
   /** Begins to listen; to be begun before asking who holds the lease, or the news may come before the answer. */
   watch(key: string): Watch {
-    let watches = this.#watches.get(key);
-    if (watches === undefined) this.#watches.set(key, (watches = new Set()));
     const watch = new Watch(() => {
-      watches.delete(watch);
-      if (watches.size === 0 && this.#watches.get(key) === watches) this.#watches.delete(key);
+      this.#remove(key, watch);
     });
-    watches.add(watch);
+    this.#watches.set(key, [...(this.#watches.get(key) ?? []), watch]);
     return watch;
   }
 
@@ -20,7 +19,13 @@ export class Waiters {
   }
 
   wakeAll(): void {
-    for (const key of [...this.#watches.keys()]) this.wake(key);
+    for (const key of this.#watches.keys()) this.wake(key);
+  }
+
+  #remove(key: string, watch: Watch): void {
+    const others = this.#watches.get(key)?.filter((other) => other !== watch);
+    if (others === undefined || others.length === 0) this.#watches.delete(key);
+    else this.#watches.set(key, others);
   }
 }
 
