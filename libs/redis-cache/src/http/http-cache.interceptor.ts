@@ -113,7 +113,7 @@ export class HttpCacheInterceptor implements NestInterceptor, AnswersAtOnce {
   ): unknown {
     if (!this.engine.isEnabled || this.adapterHost.httpAdapter.getRequestMethod(request) !== 'GET') return NO_ANSWER;
     // Another intercept may have another opinion.
-    if (this.constructor !== HttpCacheInterceptor || Object.hasOwn(this, 'intercept')) return NO_ANSWER;
+    if (this.intercept !== HttpCacheInterceptor.prototype.intercept) return NO_ANSWER;
     const route = this.#routes.find(controller, handler);
     if (route === undefined) return NOT_MINE;
     if (this.#directives(request) !== undefined) return NO_ANSWER;

@@ -99,13 +99,13 @@ export class HttpExchange {
       if (isOutermost ? isUnmodified && describesBody(name) : name === 'etag') continue;
       this.#set(name, stored.headers[name] as string);
     }
-    if (!isByResponse && stored.headers['cache-control'] === undefined && this.#get('Cache-Control') === undefined) {
-      this.#set('Cache-Control', cacheControl);
+    if (!isByResponse && stored.headers['cache-control'] === undefined && this.#get('cache-control') === undefined) {
+      this.#set('cache-control', cacheControl);
     }
     if (vary.length > 0) this.#addToVary(vary);
     const ageMs = from.ageMs + stored.ageMs;
-    if (from.isHit || ageMs >= 1000) this.#set('Age', String(Math.floor(ageMs / 1000)));
-    if (this.groups !== undefined) this.#add('Cache-Groups', this.groups);
+    if (from.isHit || ageMs >= 1000) this.#set('age', String(Math.floor(ageMs / 1000)));
+    if (this.groups !== undefined) this.#add('cache-groups', this.groups);
     this.#addStatus(cacheStatus(from));
     return isOutermost ? this.#select(stored, selection) : this.#payload(stored.status, toValue(stored.body));
   }
@@ -119,12 +119,12 @@ export class HttpExchange {
       case 'whole': {
         const { body } = stored;
         if (body.type === 'json' && stored.headers['content-type'] === undefined) {
-          this.#set('Content-Type', 'application/json; charset=utf-8');
+          this.#set('content-type', 'application/json; charset=utf-8');
         }
         return this.#payload(stored.status, body.type === 'bytes' ? this.#bytes(bytesOf(body)) : toPayload(body));
       }
       case 'unsatisfiable':
-        this.#set('Content-Range', `bytes */${bytesOf(stored.body).length}`);
+        this.#set('content-range', `bytes */${bytesOf(stored.body).length}`);
         return this.#payload(416, undefined);
       default:
         return this.#part(stored.body, selection);
@@ -139,9 +139,9 @@ export class HttpExchange {
 
   #part(body: StoredBody, { start, end }: { start: number; end: number }): unknown {
     const bytes = bytesOf(body);
-    this.#set('Content-Range', `bytes ${start}-${end}/${bytes.length}`);
-    if (this.#get('Content-Type') === undefined) {
-      this.#set('Content-Type', body.type === 'json' ? 'application/json; charset=utf-8' : 'text/plain; charset=utf-8');
+    this.#set('content-range', `bytes ${start}-${end}/${bytes.length}`);
+    if (this.#get('content-type') === undefined) {
+      this.#set('content-type', body.type === 'json' ? 'application/json; charset=utf-8' : 'text/plain; charset=utf-8');
     }
     return this.#payload(206, this.#bytes(bytes.subarray(start, end + 1)));
   }
@@ -165,9 +165,9 @@ export class HttpExchange {
     const { type, disposition } = value.getHeaders();
     const content = await readFile(value, this.route.maxBodyBytes);
     if (!Buffer.isBuffer(content)) return content;
-    if (this.#get('Content-Type') === undefined && type !== undefined) this.#set('Content-Type', type);
-    if (this.#get('Content-Disposition') === undefined && typeof disposition === 'string') {
-      this.#set('Content-Disposition', disposition);
+    if (this.#get('content-type') === undefined && type !== undefined) this.#set('content-type', type);
+    if (this.#get('content-disposition') === undefined && typeof disposition === 'string') {
+      this.#set('content-disposition', disposition);
     }
     return content;
   }
@@ -182,7 +182,7 @@ export class HttpExchange {
 
   #addStatus(member: string): void {
     // RFC 9211, 2: caches nearer to the client come later.
-    if (this.sendsStatus) this.#add('Cache-Status', member);
+    if (this.sendsStatus) this.#add('cache-status', member);
   }
 
   /** To a list that may be there already. */
@@ -192,10 +192,10 @@ export class HttpExchange {
   }
 
   #addToVary(names: readonly string[]): void {
-    const current = this.#get('Vary');
+    const current = this.#get('vary');
     const missing = names.filter((name) => !listItems(current).includes(name));
     if (missing.length === 0) return;
-    this.#set('Vary', [...(current === undefined ? [] : [String(current)]), ...missing].join(', '));
+    this.#set('vary', [...(current === undefined ? [] : [String(current)]), ...missing].join(', '));
   }
 
   #get(name: string): OutgoingHttpHeader | undefined {

@@ -3,9 +3,11 @@ import type { IncomingHttpHeaders, OutgoingHttpHeader, OutgoingHttpHeaders } fro
 /** What the response cache reads of a request: the part that Express and Fastify share. */
 export interface HttpRequest {
   readonly headers: IncomingHttpHeaders;
-  /** Both follow the adapter's `trust proxy` setting. */
+  /** They follow the adapter's `trust proxy` setting. */
   readonly protocol?: string;
   readonly hostname?: string;
+  /** The same with its port. */
+  readonly host?: string;
   readonly params?: object;
   readonly query?: object;
   /** Parameters of a controller bound to a host. */

@@ -29,7 +29,7 @@ function routeOf(options: HttpCacheOptions<unknown> = {}): CachedRoute {
 const base: HttpRequest & { user?: unknown } = {
   headers: { accept: 'a' },
   protocol: 'https',
-  hostname: 'shop.example',
+  host: 'shop.example',
   hosts: {},
   params: { id: '1' },
   query: { page: '1' },
@@ -43,11 +43,31 @@ describe('the key of a response', () => {
     expect(keyOf({ ...base, query: { b: '2', a: '1' } })).toBe(keyOf({ ...base, query: { a: '1', b: '2' } }));
   });
 
+  it('is the same again after requests to other places', () => {
+    const places = [
+      base,
+      { ...base, host: 'other.example' },
+      { ...base, protocol: 'http' },
+      { ...base, headers: { ...base.headers, host: 'inner.example' } },
+    ];
+    const keys = places.map((request) => keyOf(request));
+    expect(places.map((request) => keyOf(request))).toEqual(keys);
+    expect(places.map((request) => keyOf(request, { ...route }))).toEqual(keys);
+    expect(new Set(keys).size).toBe(places.length);
+  });
+
+  it('is the same for the same request after ever so many others', () => {
+    const keys = [keyOf(base), keyOf({ ...base, host: 'other.example' })];
+    for (let id = 0; id < 10_001; id++) keyOf({ ...base, host: `${id}.example`, params: { id: String(id) } });
+    expect([keyOf(base), keyOf({ ...base, host: 'other.example' })]).toEqual(keys);
+  });
+
   it('differs by everything a handler may look at', () => {
     const keys = [
       keyOf(base),
       keyOf({ ...base, protocol: 'http' }),
-      keyOf({ ...base, hostname: 'other.example' }),
+      keyOf({ ...base, host: 'other.example' }),
+      keyOf({ ...base, host: 'shop.example:8080' }),
       keyOf({ ...base, headers: { ...base.headers, host: 'shop.example:8080' } }),
       keyOf({ ...base, hosts: { account: 'a' } }),
       keyOf({ ...base, params: { id: '2' } }),

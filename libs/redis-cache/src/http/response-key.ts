@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
 import { encodeKey, type KeyPart } from '../cache/key.js';
 import type { CachedRoute } from './cached-routes.js';
 import type { Principal } from './http-cache.decorator.js';
@@ -33,13 +32,46 @@ export function audienceOf(
  * what the handler gets, so two requests that differ for it differ here, however the URL was spelled.
  */
 export function responseKey(route: CachedRoute, path: string, request: HttpRequest, audience: KeyPart): string {
-  const { protocol, hostname, hosts, params, query, headers } = request;
+  const { hosts, params, query, headers } = request;
   const { vary, options } = route;
+  const place = placeOf(route, path, request);
   // The shortest way to a text that tells all of these apart: no header holds NUL, and JSON escapes it.
-  const place = `${route.name}\0${path}\0${route.version}\0${orNone(protocol)}\0${orNone(hostname)}\0${orNone(headers.host)}`;
   const asked = options.query === undefined ? json(query) : JSON.stringify(pick(options.query, query));
   const varied = vary.length === 0 ? '' : JSON.stringify(vary.map((name) => canonical(headers[name])));
-  return named(route.name, `${place}\0${json(hosts)}\0${json(params)}\0${asked}\0${varied}\0${json(audience)}`);
+  const what = `\0${json(hosts)}\0${json(params)}\0${asked}\0${varied}\0${json(audience)}`;
+  const short = place.id + what;
+  return names.get(short) ?? remember(short, named(route.name, place.text + what));
+}
+
+/** What requests to one path of one host have in common. */
+interface Place {
+  readonly path: string;
+  readonly protocol: string | undefined;
+  readonly host: string | undefined;
+  readonly hostHeader: string | undefined;
+  readonly text: string;
+  /** Stands for the text in this process. */
+  readonly id: string;
+}
+
+const MAX_PLACES = 1000;
+const places = new Map<string, Place>();
+const lastPlaces = new WeakMap<CachedRoute, Place>();
+let lastPlaceId = 0;
+
+function placeOf(route: CachedRoute, path: string, { protocol, host, headers }: HttpRequest): Place {
+  const last = lastPlaces.get(route);
+  const isLast = last?.path === path && last.protocol === protocol && last.host === host;
+  if (isLast && last.hostHeader === headers.host) return last;
+  const text = `${route.name}\0${path}\0${route.version}\0${orNone(protocol)}\0${orNone(host)}\0${orNone(headers.host)}`;
+  let place = places.get(text);
+  if (place === undefined) {
+    place = { path, protocol, host, hostHeader: headers.host, text, id: String(++lastPlaceId) };
+    if (places.size === MAX_PLACES) places.clear();
+    places.set(text, place);
+  }
+  lastPlaces.set(route, place);
+  return place;
 }
 
 /** Nothing that a header or a URL can say stands for none. */
@@ -58,22 +90,28 @@ function json(value: unknown): string {
 /** The key of the variant that a request gets. */
 export function variantKey(key: string, { vary, generation }: VaryMarker, request: HttpRequest): string {
   const values = vary.map((name) => normalised(name, request.headers[name]));
-  return named(key.slice(0, key.lastIndexOf(':')), JSON.stringify([key, generation, values]));
+  const text = JSON.stringify([key, generation, values]);
+  return names.get(text) ?? remember(text, named(key.slice(0, key.lastIndexOf(':')), text));
 }
 
 /** Names of texts that were asked for before: a digest and an encoding for each hit would cost more than the hit. */
-const names = new LRUCache<string, string>({ max: 10_000 });
+const names = new Map<string, string>();
+const MAX_NAMES = 10_000;
+// A client can write texts of any length.
+const MAX_REMEMBERED = 1000;
 const MAX_HINT_LENGTH = 100;
 const NO_FIELDS = 0;
 
 /** A short name of a text, with `hint`, which the text tells, too, for whoever reads the keys in Redis. */
 function named(hint: string, text: string): string {
-  const known = names.get(text);
-  if (known !== undefined) return known;
   const digest = createHash('sha256').update(text).digest('base64url');
   const readable = hint.slice(0, MAX_HINT_LENGTH).replace(/[^A-Za-z0-9_.:-]+/g, '-');
-  const name = `${readable}:${digest}`;
-  names.set(text, name);
+  return `${readable}:${digest}`;
+}
+
+function remember(text: string, name: string): string {
+  if (names.size === MAX_NAMES) names.clear();
+  if (text.length <= MAX_REMEMBERED) names.set(text, name);
   return name;
 }
 

@@ -43,5 +43,7 @@ export class HistogramTally<Name extends string> {
 }
 
 function idOf(labels: Labels): string {
-  return Object.values(labels).join('\n');
+  let id = '';
+  for (const name in labels) id += `${labels[name]}\n`;
+  return id;
 }
