@@ -89,6 +89,7 @@ export class CacheService {
 
   /** What memory answers at once, without a promise: a fresh value, or nothing, whatever Redis may have. */
   peek<T = unknown>(key: Key): Extract<Lookup<T>, { isHit: true }> | undefined {
+    if (this.#core.memory === undefined) return undefined;
     const hot = this.#answers.hotAsWritten(key, undefined) ?? this.#answers.hot(this.storedKey(key), undefined);
     return hot === undefined ? undefined : this.#answers.lookedUp(hot, 'l1', false, false);
   }

@@ -120,8 +120,8 @@ export class ResponseLoad {
   }
 
   /** Sends what was found, or the answer of a handler of its own: what may not be stored may not be shared. */
-  async #send(found: Resolved<StoredResponse> | undefined): Promise<unknown> {
-    const { exchange, next } = this.request;
+  #send(found: Resolved<StoredResponse> | undefined): unknown {
+    const { exchange } = this.request;
     if (found?.value !== undefined) {
       const { value, source, isStale, isStored, isShared, ageMs, remainingMs } = found;
       if (source === 'loader' && !isShared) return this.#sendOwn(value, isStored);
@@ -137,6 +137,11 @@ export class ResponseLoad {
         return exchange.answer(value, { isHit: false, reason: 'stale', isStored: false, isShared, ageMs });
       }
     }
+    return this.#forward();
+  }
+
+  async #forward(): Promise<unknown> {
+    const { exchange, next } = this.request;
     const { value } = await (this.#own ??= exchange.run(next, this.#alone()));
     return exchange.forward(value, `fwd=${this.#reason()}`);
   }
