@@ -2,6 +2,7 @@ import { inspect, isDeepStrictEqual } from 'node:util';
 import { deflateSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { UncacheableValueError } from '../errors.js';
+import { cachedValue } from './cached-value.js';
 import {
   CorruptValueError,
   decodeValue,
@@ -327,6 +328,7 @@ describe('a custom codec', () => {
     encode: (value) => Buffer.from(String(value)).reverse(),
     decode: (bytes) => bytes.reverse(),
   };
+  const toObject = (bytes: Uint8Array) => ({ text: Buffer.from(bytes).toString() });
 
   it('gets the value and, for each read, bytes of its own', () => {
     const encoded = encodeValue('abc', { codec: reversed });
@@ -334,6 +336,21 @@ describe('a custom codec', () => {
     for (let read = 0; read < 2; read++) {
       expect(decodeValue(encoded, { ...MAX, codec: reversed })).toEqual(Buffer.from('abc'));
     }
+  });
+
+  it('is asked once for all who may share what it gives', () => {
+    const shared: Codec = {
+      name: 'shared',
+      isShared: true,
+      encode: (value) => Buffer.from(String(value)),
+      decode: toObject,
+    };
+    const encoded = encodeValue('abc', { codec: shared });
+    expect(encoded.mutable).toBe(false);
+    const value = cachedValue(encoded, { codec: shared, maxValueBytes: 10, copies: false });
+    expect(value.take()).toBe(value.take());
+    expect(value.take()).toEqual({ text: 'abc' });
+    expect(Object.isFrozen(value.take())).toBe(true);
   });
 
   it('is compressed like everything else, and never used for what the default codec wrote', () => {

@@ -16,6 +16,9 @@ export interface Codec {
   encode(value: unknown): Uint8Array;
   /** Called for every hit, with bytes of its own. Whatever it throws makes the read a miss. */
   decode(bytes: Uint8Array): unknown;
+  /** Whether all readers may share what `decode` gives, because nobody changes it: then it is called once for each copy in
+   * memory, with bytes that are not its own. Default `false`. */
+  readonly isShared?: boolean;
 }
 
 /** How a value became bytes: `bytes` is a Uint8Array, `buffer` a Buffer, both as they were. */
@@ -76,7 +79,8 @@ function encodeDefault(value: unknown): EncodedValue {
 
 function encodeCustom(value: unknown, codec: Codec): EncodedValue {
   try {
-    return { bytes: Buffer.from(codec.encode(value)), encoding: 'custom', compressed: false, mutable: true };
+    const bytes = Buffer.from(codec.encode(value));
+    return { bytes, encoding: 'custom', compressed: false, mutable: codec.isShared !== true };
   } catch (cause) {
     throw new UncacheableValueError('$', `refused by the codec "${codec.name}"`, { cause });
   }
@@ -123,7 +127,7 @@ function decodeBytes({ bytes, encoding }: EncodedValue, codec: Codec | undefined
     case 'custom':
       if (codec === undefined) throw new CorruptValueError('The stored value needs a codec, and none was given.');
       // A copy, since many codecs answer with views into what they were given.
-      return codec.decode(Buffer.from(bytes));
+      return codec.decode(codec.isShared === true ? bytes : Buffer.from(bytes));
   }
 }
 

@@ -20,12 +20,13 @@ import type { HttpCacheModuleOptions } from './http-options.js';
 import { pathTag } from './path-tag.js';
 import { directivesOf, type RequestDirectives } from './request-directives.js';
 import { isPlain } from './response-body.js';
+import { RESPONSE_CODEC } from './response-codec.js';
 import { audienceOf, responseKey, variantKey } from './response-key.js';
 import { type Cacheable, isResponse, type Kept, ResponseLoad, type Surroundings } from './response-load.js';
 import { type Answer, lostHeaders, type StoredResponse } from './stored-response.js';
 
 /** Its name is how the module options (`caches: { http: { ttl } }`), metrics and events call it. */
-export const HTTP_RESPONSES = defineCache({ name: 'http', key: (key: Key) => key });
+export const HTTP_RESPONSES = defineCache({ name: 'http', key: (key: Key) => key, codec: RESPONSE_CODEC });
 
 /** The key of a response, with who shares it. */
 interface Place {

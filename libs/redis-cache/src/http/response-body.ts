@@ -2,25 +2,29 @@ import { StreamableFile } from '@nestjs/common';
 import { Readable } from 'node:stream';
 import { types } from 'node:util';
 
-/** `json` is the text of an object, `bytes` is base64; any other value goes to the adapter as it was. */
+/** `json` is the text of an object; a value that is neither text nor bytes goes to the adapter as it was. */
 export type StoredBody =
-  | { readonly type: 'json'; readonly text: string }
-  | { readonly type: 'bytes'; readonly base64: string }
+  | { readonly type: 'json' | 'text'; readonly text: string }
+  | { readonly type: 'bytes'; readonly bytes: Buffer }
   | { readonly type: 'value'; readonly value: string | number | boolean | null };
 
-// Bytes of bodies in memory, which are the same objects at each hit: decoded once.
-const decoded = new WeakMap<StoredBody, Buffer>();
+// UTF-8 has no word for it, JSON has.
+const HALF_A_CHARACTER = /\p{Surrogate}/u;
+
+// Bytes of texts in memory, which are the same objects at each hit: encoded once.
+const encoded = new WeakMap<StoredBody, Buffer>();
 
 /** The body of what a handler returned, or `undefined` for what cannot be kept: streams, errors, nothing at all. */
 export function toBody(value: unknown): StoredBody | undefined {
   switch (typeof value) {
     case 'string':
+      return HALF_A_CHARACTER.test(value) ? { type: 'value', value } : { type: 'text', text: value };
     case 'number':
     case 'boolean':
       return { type: 'value', value };
     case 'object':
       if (value === null) return { type: 'value', value };
-      if (types.isUint8Array(value)) return { type: 'bytes', base64: Buffer.from(value).toString('base64') };
+      if (types.isUint8Array(value)) return { type: 'bytes', bytes: Buffer.from(value) };
       return isStream(value) ? undefined : toJson(value);
     default:
       // Among them `undefined`, which is also what a handler gives that answers by itself (`@Res()`).
@@ -30,27 +34,34 @@ export function toBody(value: unknown): StoredBody | undefined {
 
 /** The bytes that go over the wire. */
 export function bytesOf(body: StoredBody): Buffer {
-  const known = decoded.get(body);
+  if (body.type === 'bytes') return body.bytes;
+  const known = encoded.get(body);
   if (known !== undefined) return known;
-  const bytes =
-    body.type === 'bytes'
-      ? Buffer.from(body.base64, 'base64')
-      : Buffer.from(body.type === 'json' ? body.text : String(body.value ?? ''));
-  decoded.set(body, bytes);
+  const bytes = Buffer.from(body.type === 'value' ? String(body.value ?? '') : body.text);
+  encoded.set(body, bytes);
   return bytes;
 }
 
 /** The value as interceptors outside the cache expect it: equal to what the handler gave. */
 export function toValue(body: StoredBody): unknown {
-  if (body.type === 'json') return JSON.parse(body.text);
-  return body.type === 'bytes' ? Buffer.from(body.base64, 'base64') : body.value;
+  switch (body.type) {
+    case 'json':
+      return JSON.parse(body.text);
+    case 'text':
+      return body.text;
+    case 'bytes':
+      // A copy: others have the same bytes.
+      return Buffer.from(body.bytes);
+    case 'value':
+      return body.value;
+  }
 }
 
 /** What to hand to the adapter so that it sends exactly the stored bytes. */
 export function toPayload(body: StoredBody): unknown {
-  if (body.type === 'json') return body.text;
+  if (body.type === 'value') return body.value;
   // Express would spell a Buffer as JSON; a stream of known length is bytes for every adapter.
-  return body.type === 'bytes' ? toFile(bytesOf(body)) : body.value;
+  return body.type === 'bytes' ? toFile(body.bytes) : body.text;
 }
 
 /** Bytes as something every adapter sends as bytes. */

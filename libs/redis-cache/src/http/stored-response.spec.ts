@@ -109,7 +109,7 @@ describe('a stored response', () => {
     expect(stored(encoded, { vary: [] })).toBeUndefined();
   });
 
-  it.each([[null], ['text'], [0], [false], [Buffer.from([0xff])], [{ a: [1, null] }], [[]]])(
+  it.each([[null], ['text'], ['half \ud83d of one'], [0], [false], [Buffer.from([0xff])], [{ a: [1, null] }], [[]]])(
     'gives back %j, and has a tag of its own',
     (value) => {
       const { response } = stored({ value })!;
