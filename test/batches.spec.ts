@@ -15,7 +15,7 @@ function countingLoader(answer: (id: string) => string | undefined = (id) => `va
 }
 
 /** As many as one MGET reads. */
-const KEYS_OF_A_COMMAND = 16;
+const KEYS_OF_A_COMMAND = 32;
 
 describe('getMany and setMany', () => {
   it('answer in the order of the keys, with undefined for what is missing', async () => {
@@ -28,6 +28,21 @@ describe('getMany and setMany', () => {
     ).toBe('applied');
     expect(await cache.getMany([['b', 2], 'missing', 'a', 'a'])).toEqual([2, undefined, 1, 1]);
     expect(await cache.getMany([])).toEqual([]);
+  });
+
+  it('ask for the ids of tags once', async () => {
+    const engine = await startEngine();
+    await trusted(engine);
+    const cache = engine.defaultCache;
+    await cache.set('a', 1, { tags: ['t'] });
+    const commands: string[] = [];
+    engine.events.on('command', ({ command }) => commands.push(command));
+    await cache.setMany(new Map([['a', 2]]), { tags: ['t'] });
+    expect(commands).toEqual(['put']);
+    await cache.invalidateTags(['t']);
+    await cache.set('a', 3, { tags: ['t'] });
+    expect(commands.filter((command) => command === 'ensureTag')).toHaveLength(1);
+    expect(await cache.get('a')).toBe(3);
   });
 
   it('setMany gives every entry the same options', async () => {

@@ -39,6 +39,16 @@ describe('an announcement that is late', () => {
     expect(await near.defaultCache.get('k')).toBeUndefined();
   });
 
+  it('drops what is set meanwhile, and brings nothing back', async () => {
+    const [far, near] = await startPair();
+    await trusted(far);
+    await inMemory(far.defaultCache, 'k', 'old', ['t']);
+    lab.nodes[0]!.proxy.apply({ type: 'black-hole' }, ['link']);
+    await near.defaultCache.invalidateTags(['t']);
+    await far.defaultCache.set('other', 'set', { tags: ['t'] });
+    expect(await near.defaultCache.getMany(['k', 'other'])).toEqual([undefined, undefined]);
+  });
+
   const INVALIDATIONS: Record<string, (cache: CacheService) => Promise<unknown>> = {
     'a tag': (cache) => cache.invalidateTags(['t']),
     'the cache': (cache) => cache.clear(),

@@ -247,7 +247,7 @@ export const protections = [
   },
   {
     removes: 'that a strong call asks for its ids itself',
-    file: 'cache/leases.ts',
+    file: 'cache/new-ids.ts',
     find: 'isFresh && redis !== undefined ? redis.tier : tagTable',
     replace: 'tagTable',
     spec: 'late-answers',

@@ -1,7 +1,7 @@
 // @ts-check
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OURS } from '../systems.mjs';
-import { BYTES, each, keyOf, valueOf } from '../values.mjs';
+import { BYTES, each, valueOf } from '../values.mjs';
 
 // The smallest memory the documentation of a system sets up has 5,000 entries.
 const SIZES = { few: 1_000, many: 5_000 };
@@ -14,11 +14,11 @@ export const MEMORY = {
   systems: [OURS, 'bentocache', 'cache-manager + Keyv', 'cacheable', 'lru-cache'],
   flags: ['--expose-gc'],
   measure: async ({ start, startRedis }) => {
+    const fresh = async () => start({ url: (await startRedis()).url, tier: 'memory' });
     const map = new Map();
     const mapBytes = await bytesPerEntry(async (key, value) => void (map.has(key) || map.set(key, value())));
-    const { url } = await startRedis();
-    const cache = await start({ url, tier: 'memory' });
-    const cacheBytes = await bytesPerEntry((key, value) => cache.getOrSet(key, value));
+    // Compiled code is memory, too: the first cache is for warming up.
+    const [, cacheBytes] = [await bytesPerEntryOf(await fresh()), await bytesPerEntryOf(await fresh())];
     // The Map must not be collected between the measurements of the other.
     if (map.size !== SIZES.many) throw new Error('The map lost entries.');
     return {
@@ -29,6 +29,9 @@ export const MEMORY = {
   },
 };
 
+/** @param {import('../systems.mjs').Subject} cache */
+const bytesPerEntryOf = (cache) => bytesPerEntry((key, value) => cache.getOrSet(key, value));
+
 /**
  * The growth between two sizes, so that what a cache takes once does not count.
  * @param {(key: string, value: () => unknown) => Promise<unknown>} store is called more than once for a key
@@ -38,7 +41,7 @@ async function bytesPerEntry(store) {
   const heap = [];
   for (const size of [SIZES.few, SIZES.many]) {
     for (let pass = 0; pass < PASSES; pass += 1) {
-      await each(size, (key) => store(`${Math.floor(key / SIZES.few)}:${keyOf(key)}`, () => JSON.parse(text)));
+      await each(size, (key) => store(`user:${key}`, () => JSON.parse(text)));
     }
     heap.push(await usedBytes());
   }

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { type Backend, type CacheCore, isUnanswered } from './backend.js';
-import type { Found, KnownIds } from './entry-judge.js';
+import type { Found } from './entry-judge.js';
 import type { TagId } from './envelope.js';
 import type { Flight } from './flight.js';
+import { newIds } from './new-ids.js';
 import type { RedisTier } from './redis-tier.js';
 import { TransitMap } from './transit-map.js';
 
@@ -41,7 +42,7 @@ export class Leases {
   ) {
     try {
       for (let idsAreFresh = request.isStrong; ; idsAreFresh = true) {
-        const ids = await this.idsFor(lease.slotKey, request.tags, found.ids, idsAreFresh);
+        const ids = await newIds(this.core, lease.slotKey, request.tags, found.ids, idsAreFresh);
         const asked = { token: lease.token, digest: digestOf(ids), leaseMs: LEASE_MS, idsAreFresh };
         const acquired = await redis.tier.acquire(lease.slotKey, found.seenId, asked);
         if (acquired.answer === 'foreign') this.core.foundCorrupt(this.core.keyOf(lease.slotKey));
@@ -59,28 +60,6 @@ export class Leases {
   /** Takes the lease whoever holds it. */
   seize(redis: Redis, { slotKey, token, ids }: Lease): Promise<void> {
     return redis.tier.seize(slotKey, { token, digest: digestOf(ids), leaseMs: LEASE_MS });
-  }
-
-  /** The ids of the reserved and the given tags, created where missing; at once when all are known. */
-  idsFor(
-    slotKey: string,
-    tags: readonly string[],
-    known: KnownIds,
-    isFresh: boolean,
-  ): readonly TagId[] | Promise<readonly TagId[]> {
-    const { tagTable, redis, clock } = this.core.backend;
-    // A question that somebody asked before may be answered with an id that is gone by now.
-    const source = isFresh && redis !== undefined ? redis.tier : tagTable;
-    const nowMs = clock.nowMs();
-    const ids = this.core.reserved
-      .of(slotKey)
-      .concat(tags)
-      .map((tag) => ({
-        tag,
-        id: isFresh ? undefined : (known.get(tag) ?? tagTable.known(tag, nowMs)),
-      }));
-    if (!ids.some(({ id }) => id === undefined)) return ids as TagId[];
-    return Promise.all(ids.map(async ({ tag, id }) => ({ tag, id: id ?? (await source.ensure(tag)) })));
   }
 
   /** Gives up every lease this process holds, so that others need not wait for loads that will never be stored. */

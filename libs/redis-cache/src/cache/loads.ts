@@ -11,6 +11,7 @@ import { type Lease, LEASE_MS, Leases } from './leases.js';
 import { type Loaded, runLoader } from './loader-run.js';
 import type { Entry } from './memory-tier.js';
 import { newEntry } from './new-entry.js';
+import { newIds } from './new-ids.js';
 import { checkTagCount, checkTags, freshMs, NO_TAGS, type Policy, refreshOf } from './policy.js';
 import { encodeValue, type EncodedValue } from './value.js';
 import type { Waiters } from './waiters.js';
@@ -108,7 +109,7 @@ export class Loads {
     const token = randomId();
     let ids: readonly TagId[];
     try {
-      ids = await this.leases.idsFor(slotKey, request.tags, new Map(), false);
+      ids = await newIds(this.core, slotKey, request.tags);
       await this.leases.seize(redis, { slotKey, token, ids });
     } catch (error) {
       if (!isUnanswered(error)) throw error;
@@ -259,7 +260,7 @@ export class Loads {
   /** Without Redis the memory of this process is the store; an invalidation meanwhile cut the flight. */
   async #loadIntoMemory(request: LoadRequest): Promise<Outcome> {
     const { flight, policy } = request;
-    const before = await this.leases.idsFor(this.core.slotKey(flight.key), request.tags, new Map(), false);
+    const before = await newIds(this.core, this.core.slotKey(flight.key), request.tags);
     const prepared = await this.#prepare(request);
     if (prepared.isSensitive) return this.#unstored(request, prepared, 'sensitive');
     if (prepared.freshMs === false || prepared.loaded.isSkipped) return this.#unstored(request, prepared, 'skipped');

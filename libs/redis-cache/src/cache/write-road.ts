@@ -7,6 +7,7 @@ import { deferred } from './deferred-evictions.js';
 import type { InvalidateOptions } from './entry-options.js';
 import type { Outcome } from './flight.js';
 import { newEntry } from './new-entry.js';
+import { newIds } from './new-ids.js';
 import { freshMs, type Policy } from './policy.js';
 import type { ReadRequest } from './call.js';
 import type { ReadRoad } from './read-road.js';
@@ -122,12 +123,7 @@ export class WriteRoad {
           {
             ...invalidation,
             apply: async () => {
-              const ids = await Promise.all(
-                [...core.reservedTags(key), ...tags].map(async (tag) => ({
-                  tag,
-                  id: await backend.tagTable.ensure(tag),
-                })),
-              );
+              const ids = await newIds(core, core.slotKey(key), tags);
               const stored = newEntry(core, key, encoded, cached, ids, { freshMs: lifetimeMs, loadMs: 0 }, policy);
               if (redis === undefined) {
                 invalidation.forget();

@@ -4,7 +4,7 @@ import { translateRedisError } from './redis-errors.js';
 import { groupBySlot } from './slots.js';
 
 /** Keys of one MGET: a longer one saves little more, and its values all wait for the last. */
-const MAX_KEYS = 16;
+const MAX_KEYS = 32;
 /** Further reads wait, and merge, until one of these is answered: their time to answer does not run meanwhile. */
 const MAX_OUTSTANDING = 16;
 
