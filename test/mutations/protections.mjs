@@ -400,8 +400,16 @@ export const protections = [
   {
     removes: 'the host from the key of a response',
     file: 'http/response-key.ts',
-    find: '\\0${orNone(hostname)}\\0${orNone(headers.host)}',
-    replace: "\\0${orNone(hostname === headers.host ? '' : '')}",
+    find: '\\0${orNone(host)}\\0${orNone(headers.host)}',
+    replace: '',
+    spec: 'http-sharing',
+    test: 'may be whatever the key tells',
+  },
+  {
+    removes: 'the host from what makes a place the last one again',
+    file: 'http/response-key.ts',
+    find: ' && last.host === host',
+    replace: '',
     spec: 'http-sharing',
     test: 'may be whatever the key tells',
   },
@@ -496,7 +504,7 @@ export const protections = [
   {
     removes: 'what an interceptor of its own thinks of a hit',
     file: 'http/http-cache.interceptor.ts',
-    find: "    if (this.constructor !== HttpCacheInterceptor || Object.hasOwn(this, 'intercept')) return NO_ANSWER;\n",
+    find: '    if (this.intercept !== HttpCacheInterceptor.prototype.intercept) return NO_ANSWER;\n',
     replace: '',
     spec: 'http-cache',
     test: 'asks an interceptor that is made of it',
