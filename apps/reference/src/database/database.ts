@@ -25,6 +25,8 @@ export function openDatabase({ url, maxConnections, onStatement }: DatabaseOptio
   });
   // The server may close an idle connection at any time; the pool has replaced it by the time anybody asks.
   pool.on('error', () => undefined);
+  // Also one that is inside of a transaction: the next statement on it fails.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return drizzle(pool, { schema, logger: { logQuery: (statement) => onStatement?.(statement) } });
 }
 
