@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { chmod, mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
@@ -25,6 +28,48 @@ export async function runScript(file: string, args: readonly string[] = []): Pro
   }
   const [code] = (await once(child, 'close')) as [number | null];
   return { code, ...result };
+}
+
+export interface RunningScript {
+  /** Resolves once the script has written that, to stdout or stderr. */
+  wrote(text: string): Promise<void>;
+  /** Sends one signal, to the process that was started and no other. @returns what became of it */
+  end(signal: NodeJS.Signals): Promise<ScriptResult>;
+  /** What its servers have left of their folders. */
+  left(): string[];
+}
+
+/** Starts a command on private servers, whose folders it has for itself. */
+export async function startPrivately(command: string, args: readonly string[]): Promise<RunningScript> {
+  const folder = await mkdtemp(join(tmpdir(), 'rcache-demo-'));
+  // PostgreSQL may run as somebody else, and removes what is its own.
+  await chmod(folder, 0o1777);
+  const own = { DATABASE_URL: '', REDIS_URL: '', SESSION_REDIS_URL: '', PORT: '', TMPDIR: folder };
+  const child = spawn(command, args, {
+    cwd: ROOT,
+    env: { ...process.env, ...own },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // A process group of its own, as in another terminal.
+    detached: true,
+  });
+  const result = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => (result[name] += text));
+  }
+  const closed = once(child, 'close') as Promise<[number | null]>;
+  return {
+    wrote: (text) =>
+      eventually(() => {
+        if (child.exitCode !== null) throw new Error(`It has ended: ${result.stderr}`);
+        expect(result.stdout + result.stderr).toContain(text);
+      }, 120_000),
+    end: async (signal) => {
+      child.kill(signal);
+      const [code] = await closed;
+      return { code, ...result };
+    },
+    left: () => readdirSync(folder),
+  };
 }
 
 /** Compiles what the scripts run. Two compilers at once would be in each other's way. */
