@@ -1,11 +1,12 @@
 // @ts-check
 import { isDeepStrictEqual } from 'node:util';
+import { RememberedTruth } from './demo-truth.mjs';
 
 /** @typedef {import('./demo-load-client.mjs').Answer} Answer */
 /** @typedef {import('./demo-load-client.mjs').DemoClient} DemoClient */
 /** @typedef {import('./demo-requests.mjs').DemoRequest} DemoRequest */
 /** @typedef {import('./demo-truth.mjs').Truth} Truth */
-/** Expected answers by organisation and question. @typedef {Map<number, Map<string, Promise<unknown>>>} Known */
+/** What the database has said, by organisation. @typedef {Map<number, RememberedTruth>} Known */
 /** @typedef {{ p50: number, p95: number, p99: number }} Percentiles */
 
 /** So few, because more would measure how long requests queue on a small machine that runs everything. */
@@ -55,7 +56,7 @@ export async function runRequests({ client, requests, truth, known, isEnough = (
     const span = [await client.ask(/** @type {DemoRequest} */ (first))];
     await inParallel(reads, async (request) => void span.push(await client.ask(request)));
     busyMs += performance.now() - startedMs;
-    if (first?.isWrite) known?.delete(first.organisationId);
+    if (first?.writes) known?.get(first.organisationId)?.forget(first.writes);
     wrong.push(...(await findWrong(span.filter(isAnswered), truth, known ?? new Map())));
     answers.push(...span);
   }
@@ -117,13 +118,11 @@ async function findWrong(answers, truth, known) {
   /** @type {string[]} */
   const wrong = [];
   await inParallel(answers, async ({ request, status, isNotModified, body }) => {
-    const question = [request.userId, request.method, request.path, JSON.stringify(request.body)].join(' ');
-    const ofOrganisation = known.get(request.organisationId) ?? new Map();
-    known.set(request.organisationId, ofOrganisation);
-    let pending = ofOrganisation.get(question);
-    if (!pending) ofOrganisation.set(question, (pending = request.expected(truth)));
-    const expected = asJson(await pending);
+    const told = known.get(request.organisationId) ?? new RememberedTruth(truth);
+    known.set(request.organisationId, told);
+    const expected = asJson(await request.expected(told.truth));
     if ((status < 300 || isNotModified) && isDeepStrictEqual(body, expected)) return;
+    const question = [request.userId, request.method, request.path, JSON.stringify(request.body)].join(' ');
     wrong.push(`${question}: ${status} ${JSON.stringify(body)}, and the database says ${JSON.stringify(expected)}`);
   });
   return wrong;

@@ -30,7 +30,7 @@ const options = readOptions();
 await ensureDependencies();
 if (options.postgres) process.env.DATABASE_URL = options.postgres;
 
-const { build, runWithServers, startApp, startDatabase, startSharedStore } = await import('./demo-stack.mjs');
+const { fillDatabase, runWithServers, startApp, startDatabase, startSharedStore } = await import('./demo-stack.mjs');
 const { freePort, startRedis } = await import('./servers.mjs');
 const { withProgress } = await import('./progress.mjs');
 
@@ -39,9 +39,8 @@ await runWithServers(async (keep) => {
   const sessions = keep(await startSharedStore());
   let redis = await startRedis();
   keep({ stop: () => redis.stop() });
-  await build();
   const database = keep(await startDatabase());
-  const { DemoClient, logIn, PATIENCE_MS } = await import('./demo-load-client.mjs');
+  const { DemoClient, PATIENCE_MS } = await import('./demo-load-client.mjs');
   const { runThroughOutage } = await import('./demo-load-outage.mjs');
   const { CONCURRENCY, runRequests } = await import('./demo-load-run.mjs');
   const { loadTable, outageTable } = await import('./demo-load-table.mjs');
@@ -49,21 +48,10 @@ await runWithServers(async (keep) => {
   const { openTruth } = await import('./demo-truth.mjs');
 
   const sessionUrl = process.env.SESSION_REDIS_URL || process.env.REDIS_URL || '';
-  const truth = await openTruth();
-  keep({ stop: truth.close });
-  const population = await truth.population();
-  /** @type {import('./demo-load-run.mjs').Known} */
-  const known = new Map();
-  let runs = 0;
-  const sequence = (/** @type {number} */ count) =>
-    demoRequests(population, { count, seed: options.seed, run: (runs += 1) });
-
-  /** @type {Map<number, string> | undefined} */
-  let cookies;
+  process.env.CACHE_NAMESPACE = `load-${process.pid}`;
   const start = async (/** @type {'none' | 'cache-manager' | 'ours'} */ cache, instances = 2) => {
     const env = {
       CACHE: cache,
-      CACHE_NAMESPACE: `load-${process.pid}`,
       REDIS_URL: redis.url,
       SESSION_REDIS_URL: sessionUrl,
       BASELINE_MEMORY: String(!options.isRedisOnly),
@@ -73,14 +61,24 @@ await runWithServers(async (keep) => {
     const script = 'scripts/demo-load-app.mjs';
     const launch = async () => keep(await startApp({ port: await freePort(), env, script }));
     const apps = await Promise.all(Array.from({ length: instances }, launch));
-    const urls = apps.map(({ url }) => url);
-    const { userIds } = demoRequests(population, { count: 1, seed: options.seed, run: 0 });
-    cookies ??= await withProgress(`Logging ${userIds.length} users in`, async () =>
-      logIn(urls[0] ?? '', await truth.emails(userIds)),
-    );
-    return { apps, urls, cookies, stop: () => Promise.all(apps.map((app) => app.stop())) };
+    return { apps, urls: apps.map(({ url }) => url), stop: () => Promise.all(apps.map((app) => app.stop())) };
   };
   /** @typedef {Awaited<ReturnType<typeof start>>} Deployment */
+
+  // What has no cache starts while the database is filled, which takes one processor; nothing is measured yet.
+  const [truth, none] = await Promise.all([openTruth(), start('none'), fillDatabase()]);
+  keep({ stop: truth.close });
+  const population = await truth.population();
+  /** @type {import('./demo-load-run.mjs').Known} */
+  const known = new Map();
+  let runs = 0;
+  const sequence = (/** @type {number} */ count) =>
+    demoRequests(population, { count, seed: options.seed, run: (runs += 1) });
+  /** @type {Map<number, string>} */
+  const cookies = new Map();
+  for (const userId of demoRequests(population, { count: 1, seed: options.seed, run: 0 }).userIds) {
+    cookies.set(userId, await truth.cookie(userId));
+  }
 
   /** @template T @param {string} title @param {Deployment} deployment @param {() => Promise<T>} work */
   const during = (title, { apps }, work) =>
@@ -92,16 +90,16 @@ await runWithServers(async (keep) => {
   const { count } = options;
   const load = (/** @type {string} */ title, /** @type {Deployment} */ deployment) =>
     during(`${count} requests ${title}`, deployment, () => {
-      const client = new DemoClient(deployment.urls, deployment.cookies);
+      const client = new DemoClient(deployment.urls, cookies);
       return runRequests({ client, requests: sequence(count).requests, truth, known });
     });
   // Of one instance, whose answers are right whatever Redis does; another one may hear of a write 2 s late then.
   const through = async (/** @type {Outage} */ outage, /** @type {'cache-manager' | 'ours'} */ cache) => {
-    const deployment = await start(cache, 1);
+    const deployment = await withProgress(`Starting an instance with ${titles[cache]}`, () => start(cache, 1));
     const { outageSeconds: seconds } = options;
     const title = `Redis ${outage === 'hang' ? 'hangs' : 'is killed'} for ${seconds} s with ${titles[cache]}`;
     const result = await during(title, deployment, async () => {
-      const client = new DemoClient(deployment.urls, deployment.cookies);
+      const client = new DemoClient(deployment.urls, cookies);
       await runRequests({ client, requests: sequence(WARMING).requests, truth });
       const run = { client, requests: sequence(count * 20).requests, truth };
       const ended = await runThroughOutage({ outage, seconds, atLeast: count, redis, run });
@@ -114,16 +112,18 @@ await runWithServers(async (keep) => {
 
   /** @type {Record<string, RunResult>} */
   const columns = {};
-  const none = await start('none');
   columns['no cache'] = await load('without a cache', none);
   await none.stop();
   for (const cache of CACHES) {
-    const deployment = await start(cache);
+    const deployment = await withProgress(`Starting two instances with ${titles[cache]}`, () => start(cache));
     columns[`${cache}, cold`] = await load(`with ${titles[cache]}, cold`, deployment);
     columns[`${cache}, warm`] = await load(`with ${titles[cache]}, warm`, deployment);
     await deployment.stop();
   }
-  if (!options.isJson) console.log(`\n${loadTable(columns)}\n`);
+  if (!options.isJson) {
+    console.error(`All columns are there after ${process.uptime().toFixed()} s.`);
+    console.log(`\n${loadTable(columns)}\n`);
+  }
 
   /** @type {Record<string, Record<string, import('./demo-load-outage.mjs').OutageResult>>} */
   const outages = {};

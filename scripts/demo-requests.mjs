@@ -8,6 +8,7 @@ import { Random } from '../dist/apps/reference/seed/random.js';
  * @typedef {object} DemoRequest
  * @property {string} name the route, for the table
  * @property {boolean} isWrite
+ * @property {import('./demo-truth.mjs').Subject} [writes] what it changes; undefined for a read
  * @property {number} organisationId whose data it reads or writes, and no other's
  * @property {number} userId who asks
  * @property {'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'} method
@@ -146,7 +147,13 @@ function checkPermission({ random, population, organisation, userId, colleagues 
     permission: random.pick(population.permissions),
     productId: random.pick(organisation.productIds),
   };
-  const expected = async (/** @type {Truth} */ truth) => ({ allowed: await truth.isAllowed(organisation.id, body) });
+  const expected = async (/** @type {Truth} */ truth) => {
+    const { permissions } = await truth.permissions({ userId: body.userId, orgId: organisation.id });
+    const held = permissions.find(
+      (/** @type {{ permission: string }} */ { permission }) => permission === body.permission,
+    );
+    return { allowed: held !== undefined && (held.productIds === null || held.productIds.includes(body.productId)) };
+  };
   return { name: 'POST /authz/check', userId, method: 'POST', path: '/authz/check', body, expected };
 }
 
@@ -212,7 +219,7 @@ function savePreferences({ values, userId }) {
   };
   const path = `/users/${userId}/preferences`;
   const expected = (/** @type {Truth} */ truth) => truth.preferences(userId);
-  return { name: 'PUT /users/:id/preferences', userId, method: 'PUT', path, body, expected };
+  return { name: 'PUT /users/:id/preferences', userId, method: 'PUT', path, body, expected, writes: 'preferences' };
 }
 
 /** @param {Scene} scene @returns {Draft} */
@@ -231,7 +238,7 @@ function saveEvidence({ random, values, population, organisation }) {
   const path = `/products/${productId}/evidence/${controlId}`;
   const expected = (/** @type {Truth} */ truth) => truth.evidence({ productId, controlId, ...body });
   const name = 'PUT /products/:id/evidence/:controlId';
-  return { name, userId: organisation.adminId, method: 'PUT', path, body, expected };
+  return { name, userId: organisation.adminId, method: 'PUT', path, body, expected, writes: 'evidence' };
 }
 
 /** @param {Scene} scene @returns {Draft} */
@@ -244,7 +251,15 @@ function overrideRule({ random, values, population, organisation: { id, adminId 
   };
   const path = `/orgs/${id}/rules/${controlId}`;
   const expected = (/** @type {Truth} */ truth) => truth.rule(id, controlId);
-  return { name: 'PUT /orgs/:id/rules/:controlId', userId: adminId, method: 'PUT', path, body, expected };
+  return {
+    name: 'PUT /orgs/:id/rules/:controlId',
+    userId: adminId,
+    method: 'PUT',
+    path,
+    body,
+    expected,
+    writes: 'rules',
+  };
 }
 
 /** @param {Scene} scene @returns {Draft} */
@@ -254,6 +269,7 @@ function grantRole({ random, organisation, colleagues }) {
     name: 'PUT /users/:id/roles/:roleId',
     userId: organisation.adminId,
     method: 'PUT',
+    writes: 'roles',
     path: `/users/${userId}/roles/${roleId}`,
     expected: async (truth) => ((await truth.hasRole(userId, roleId)) ? undefined : 'the role was not granted'),
   };
@@ -276,7 +292,7 @@ function changeRole({ random, values, population, organisation }) {
   const body = { permissions: values.sample(population.permissions, 30) };
   const expected = (/** @type {Truth} */ truth) => truth.role(id, body.permissions);
   const name = 'PATCH /roles/:id';
-  return { name, userId: organisation.adminId, method: 'PATCH', path: `/roles/${id}`, body, expected };
+  return { name, userId: organisation.adminId, method: 'PATCH', path: `/roles/${id}`, body, expected, writes: 'roles' };
 }
 
 /**

@@ -19,13 +19,13 @@ const options = readOptions();
 await ensureDependencies();
 if (options.postgres) process.env.DATABASE_URL = options.postgres;
 
-const { build, runWithServers, startApp, startDatabase, startSharedStore } = await import('./demo-stack.mjs');
+const { fillDatabase, runWithServers, startApp, startDatabase, startSharedStore } = await import('./demo-stack.mjs');
 const { freePort } = await import('./servers.mjs');
 
 await runWithServers(async (keep) => {
   keep(await startSharedStore());
-  await build();
   keep(await startDatabase());
+  await fillDatabase();
   const { openTruth } = await import('./demo-truth.mjs');
   const { appScenarios } = await import('./demo-scenarios-app.mjs');
   const { libraryScenarios } = await import('./demo-scenarios-library.mjs');

@@ -1,7 +1,7 @@
 // @ts-check
 import { startFaultProxy } from '../test/lab/fault-proxy.mjs';
 import { bringEvidenceBack } from './demo-failures.mjs';
-import { startDatabase, startSharedStore } from './demo-stack.mjs';
+import { fillDatabase, startDatabase, startSharedStore } from './demo-stack.mjs';
 import { startRedis } from './servers.mjs';
 
 /** @typedef {import('../test/lab/fault-proxy.mjs').FaultProxy} FaultProxy */
@@ -16,13 +16,12 @@ import { startRedis } from './servers.mjs';
  */
 
 /**
- * Redis and PostgreSQL as the environment names them, else private ones; the environment names them from then on.
+ * Redis and a filled PostgreSQL as the environment names them, else private ones; the environment names them from then on.
  *
  * @param {<Server extends { stop: () => Promise<void> }>(server: Server) => Server} keep
- * @param {() => Promise<void>} build what has to be done before the database can be filled
  * @returns {Promise<{ servers: DemoServers, redisKind: 'yours' | 'private', databaseKind: 'yours' | 'postgres' | 'pglite' }>}
  */
-export async function startDemoServers(keep, build) {
+export async function startDemoServers(keep) {
   const store = keep(await startSharedStore());
   /** @type {DemoServers} */
   const servers = {};
@@ -37,8 +36,8 @@ export async function startDemoServers(keep, build) {
     };
     servers.redis = { proxy, server: () => server, restart };
   }
-  await build();
   const database = keep(await startDatabase());
+  await fillDatabase();
   if (database.kind !== 'yours') {
     const url = new URL(database.url);
     await bringEvidenceBack(database.url);

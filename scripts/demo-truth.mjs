@@ -2,13 +2,15 @@
 // What the database says, asked directly: the queries of the application on connections of our own, without any cache.
 import { NestFactory } from '@nestjs/core';
 import { sql } from 'drizzle-orm';
+import { SessionService } from 'nestjs-rcache';
 
 /** @typedef {Awaited<ReturnType<typeof openTruth>>} Truth */
 /** @typedef {import('./demo-requests.mjs').Population} Population */
+/** What can be written. @typedef {'preferences' | 'roles' | 'rules' | 'evidence'} Subject */
 
 const ADMINISTRATOR = 'Administrator';
 
-/** Reads DATABASE_URL. The caller ends it with `close`. */
+/** Reads DATABASE_URL, and what sessions need. The caller ends it with `close`. */
 export async function openTruth() {
   process.env.CACHE_ENABLED = 'false';
   const compiled = '../dist/apps/reference';
@@ -25,6 +27,7 @@ export async function openTruth() {
   const products = await get('compliance/products.repository', 'ProductsRepository');
   const compliance = await get('compliance/compliance.service', 'ComplianceService');
   const statistics = await get('statistics/statistics.repository', 'StatisticsRepository');
+  const sessions = context.get(SessionService, { strict: false });
   const db = context.get((await load('database/database')).DATABASE, { strict: false });
   const rows = async (/** @type {import('drizzle-orm').SQL} */ query) => (await db.execute(query)).rows;
 
@@ -32,10 +35,6 @@ export async function openTruth() {
     user: (/** @type {number} */ id) => users.find(id),
     preferences: (/** @type {number} */ userId) => users.findPreferences(userId),
     permissions: (/** @type {{ userId: number, orgId: number }} */ member) => authz.permissionsOf(member),
-    isAllowed: (
-      /** @type {number} */ orgId,
-      /** @type {{ userId: number, permission: string, productId: number }} */ { userId, permission, productId },
-    ) => authz.isAllowed({ userId, orgId }, permission, productId),
     rules: async (/** @type {number} */ orgId) => rules.list(orgId, (await organisations.find(orgId)).baseline),
     rule: (/** @type {number} */ orgId, /** @type {string} */ controlId) => rules.find(orgId, controlId),
     compliance: async (/** @type {number} */ productId) => compliance.summary(await products.find(productId)),
@@ -65,6 +64,11 @@ export async function openTruth() {
     },
     hasRole: async (/** @type {number} */ userId, /** @type {number} */ roleId) =>
       (await rows(sql`select from user_roles where user_id = ${userId} and role_id = ${roleId}`)).length === 1,
+    /** The `Cookie` header of a user who has just logged in. */
+    cookie: async (/** @type {number} */ userId) => {
+      const { orgId } = await users.find(userId);
+      return sessions.setCookie(await sessions.create({ orgId }, { userId: String(userId) })).split(';', 1)[0] ?? '';
+    },
     emails: async (/** @type {number[]} */ userIds) =>
       new Map(
         (await rows(sql`select id, email from users where id = any (${sql.param(userIds)}::int[])`)).map(
@@ -74,6 +78,54 @@ export async function openTruth() {
     population: () => readPopulation(rows),
     close: () => context.close(),
   };
+}
+
+/**
+ * What answers depend on, as far as requests write it. Who forgets a line here reads of wrong answers without a cache.
+ * @type {Record<string, Subject[]>}
+ */
+const ABOUT = {
+  preferences: ['preferences'],
+  permissions: ['roles'],
+  role: ['roles'],
+  hasRole: ['roles'],
+  rules: ['rules'],
+  rule: ['rules'],
+  evidence: ['evidence'],
+  compliance: ['rules', 'evidence'],
+  validation: ['rules', 'evidence'],
+  // Whatever is done counts as activity.
+  statistics: ['preferences', 'roles', 'rules', 'evidence'],
+};
+
+/** What the database has said, each question asked once until somebody writes what its answer is about. */
+export class RememberedTruth {
+  /** @type {Map<string, { name: string, answer: Promise<unknown> }>} */
+  #answers = new Map();
+
+  /** @param {Truth} truth */
+  constructor(truth) {
+    const entries = Object.entries(truth).map(([name, ask]) => [name, this.#once(name, ask)]);
+    /** @type {Truth} */
+    this.truth = Object.fromEntries(entries);
+  }
+
+  /** @param {Subject} subject that was written */
+  forget(subject) {
+    for (const [question, { name }] of this.#answers) {
+      if (ABOUT[name]?.includes(subject)) this.#answers.delete(question);
+    }
+  }
+
+  /** @param {string} name @param {(...args: any[]) => any} ask */
+  #once(name, ask) {
+    return (/** @type {any[]} */ ...args) => {
+      const question = `${name} ${JSON.stringify(args)}`;
+      const known = this.#answers.get(question) ?? { name, answer: ask(...args) };
+      this.#answers.set(question, known);
+      return known.answer;
+    };
+  }
 }
 
 /**

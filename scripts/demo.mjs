@@ -5,7 +5,7 @@ import { ensureDependencies } from './setup.mjs';
 
 await ensureDependencies();
 
-const { build, pickPorts, runWithServers, startApp } = await import('./demo-stack.mjs');
+const { pickPorts, runWithServers, startApp } = await import('./demo-stack.mjs');
 const { startDemoServers } = await import('./demo-servers.mjs');
 const { Failures } = await import('./demo-failures.mjs');
 const { startFront } = await import('./demo-front.mjs');
@@ -17,7 +17,7 @@ const INSTANCES = ['app-1', 'app-2'];
 const WITHOUT_CACHE = 'no-cache';
 
 await runWithServers(async (keep) => {
-  const { servers, redisKind, databaseKind } = await startDemoServers(keep, build);
+  const { servers, redisKind, databaseKind } = await startDemoServers(keep);
   const failures = new Failures(servers);
 
   process.env.ADMIN_PASSWORD ||= randomBytes(12).toString('base64url');

@@ -1,4 +1,5 @@
-import { buildOnce, openDemoDatabase, runScript } from './support/demo-script.js';
+import { buildOnce, openDemoDatabase, runScript, startPrivately } from './support/demo-script.js';
+import { eventually } from './support/eventually.js';
 
 const SCRIPT = 'scripts/demo-load.mjs';
 
@@ -43,6 +44,16 @@ describe('npm run demo:load', () => {
     expect(warm.notModifiedShare).toBeGreaterThan(0);
     expect(load['cache-manager, warm'].sqlStatements).toBeLessThan(none.sqlStatements / 2);
   }, 240_000);
+
+  it('prints the table before Redis goes away, and ends with all its servers at one signal while it is away', async () => {
+    const run = await startPrivately(process.execPath, [SCRIPT, '--requests', '20', '--outage-seconds', '100']);
+    await run.wrote('Redis hangs for 100 s');
+    const { code, stdout } = await run.end('SIGINT');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/ours, warm +gain\n/);
+    expect(stdout).toMatch(/\nwrong answers +0 /);
+    await eventually(() => expect(run.left()).toEqual([]));
+  }, 180_000);
 
   it.each([
     [['--requests', '0'], '--requests is "0". It must be a whole number of at least 1.'],
