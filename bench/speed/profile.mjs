@@ -1,7 +1,8 @@
 // @ts-check
-// Where one system spends its time in one scenario: the functions that run longest, CPU or allocated bytes.
+// Where one system spends its time in one scenario: the parts and the functions that run longest, or that allocate most;
+// with --survivors only what young collections left and a full one takes: garbage that was copied for nothing.
 //
-//   node bench/speed/profile.mjs <system> <scenario> [--allocation] [--seconds 3] [--save file.cpuprofile]
+//   node bench/speed/profile.mjs <system> <scenario> [--allocation | --survivors] [--seconds 3] [--save file.cpuprofile]
 import { writeFile } from 'node:fs/promises';
 import { Session } from 'node:inspector/promises';
 import { parseArgs } from 'node:util';
@@ -16,6 +17,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     allocation: { type: 'boolean', default: false },
+    survivors: { type: 'boolean', default: false },
     seconds: { type: 'string', default: '3' },
     save: { type: 'string' },
   },
@@ -38,13 +40,15 @@ session.connect();
 const seconds = Number(values.seconds);
 /** @type {Map<string, number>} */
 const costs = new Map();
+/** @type {Map<string, number>} */
+const parts = new Map();
 let unit = 'µs';
-if (values.allocation) {
+if (values.allocation || values.survivors) {
   unit = 'bytes';
   await session.post('HeapProfiler.startSampling', {
     samplingInterval: 4096,
     includeObjectsCollectedByMajorGC: true,
-    includeObjectsCollectedByMinorGC: true,
+    includeObjectsCollectedByMinorGC: !values.survivors,
   });
   await run(seconds);
   const { profile } = await session.post('HeapProfiler.stopSampling');
@@ -69,8 +73,11 @@ if (values.allocation) {
 console.log(
   `${system.name}: ${scenario.name}, ${Math.round(operations / seconds)} operations per second; ${unit} per operation:`,
 );
-const lines = [...costs].sort(([, a], [, b]) => b - a).slice(0, MAX_LINES);
-for (const [where, cost] of lines) console.log(`${(cost / operations).toFixed(3).padStart(10)}  ${where}`);
+for (const table of [parts, costs]) {
+  const lines = [...table].sort(([, a], [, b]) => b - a).slice(0, MAX_LINES);
+  for (const [where, cost] of lines) console.log(`${(cost / operations).toFixed(3).padStart(10)}  ${where}`);
+  console.log();
+}
 await cache.stop();
 await redis.stop();
 process.exit();
@@ -80,6 +87,20 @@ function add({ functionName, url, lineNumber }, cost) {
   const file = url.replace(/^.*\/(?=[^/]+\/[^/]+$)/, '');
   const where = `${functionName || '(anonymous)'}  ${file}:${lineNumber + 1}`;
   costs.set(where, (costs.get(where) ?? 0) + cost);
+  const part = partOf(functionName, url);
+  parts.set(part, (parts.get(part) ?? 0) + cost);
+}
+
+/** @param {string} functionName @param {string} url */
+function partOf(functionName, url) {
+  const [, room] = /redis-cache\/dist\/(?:([^/]+)\/)?[^/]+$/.exec(url) ?? [];
+  if (room !== undefined) return `nestjs-rcache, ${room}`;
+  if (url.includes('/redis-cache/dist/')) return 'nestjs-rcache';
+  const [, library] = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url) ?? [];
+  if (library !== undefined) return library;
+  if (url.startsWith('node:')) return 'Node.js';
+  if (url !== '') return 'the benchmark';
+  return functionName.startsWith('(') ? functionName : `native ${functionName}`.trim();
 }
 
 /** @param {number} seconds */

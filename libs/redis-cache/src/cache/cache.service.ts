@@ -183,12 +183,21 @@ export class CacheService {
     const bulk = new BulkLoad([...once.values()], loader);
     const values = new Map<string, T | undefined>();
     await Promise.all(
-      [...once].map(async ([storedKey, key]) => {
+      [...once].map(([storedKey, key]) => {
         const decided = (): void => {
           bulk.decided(key);
         };
         const load = ({ signal }: LoadContext): Promise<T | undefined> => bulk.load(key, signal);
-        values.set(storedKey, await this.#answers.load(storedKey, load, options, decided).finally(decided));
+        return this.#answers.load(storedKey, load, options, decided).then(
+          (value) => {
+            values.set(storedKey, value);
+            decided();
+          },
+          (error: unknown) => {
+            decided();
+            throw error;
+          },
+        );
       }),
     );
     return new Map(keys.map((key, index) => [key, values.get(storedKeys[index] as string)]));
