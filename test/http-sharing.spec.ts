@@ -16,6 +16,7 @@ import {
   UseGuards,
   UseInterceptors,
 } from '@nestjs/common';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { concat, NEVER, type Observable, of } from 'rxjs';
 import { HttpCache } from '../libs/redis-cache/src/http/http-cache.decorator.js';
 import { HttpCacheInterceptor } from '../libs/redis-cache/src/http/http-cache.interceptor.js';
@@ -297,6 +298,26 @@ describe.each(ADAPTERS)('what a handler reads of its request on %s', (_name, cre
     expect(
       JSON.parse((await ask('/reads/keyed?page=2', { 'x-theme': 'dark', host: 'shop.example:81' })).text).run,
     ).toBe(3);
+  });
+
+  it('may be where it was asked, as told by a proxy that the app trusts', async () => {
+    const trusting = _name === 'Fastify' ? () => new FastifyAdapter({ trustProxy: true }) : createAdapter;
+    const { ask } = await startHttpApp(trusting, {
+      controllers: [ReadsController],
+      prepare: (app) => app.getHttpAdapter().getInstance().set?.('trust proxy', true),
+    });
+    const answers = [];
+    for (const name of ['x', 'x-forwarded-host', 'x-forwarded-proto', 'x', 'x-forwarded-host', 'x-forwarded-proto']) {
+      const { text } = await ask('/reads/keyed', { [name]: name === 'x-forwarded-proto' ? 'https' : 'inner.example' });
+      const { run, protocol, hostname, host } = JSON.parse(text);
+      answers.push([run, protocol, hostname, host]);
+    }
+    const three = [
+      [1, 'http', 'shop.example', 'shop.example'],
+      [2, 'http', 'inner.example', 'shop.example'],
+      [3, 'https', 'shop.example', 'shop.example'],
+    ];
+    expect(answers).toEqual([...three, ...three]);
   });
 
   it('may be who asks where that is in the key', async () => {

@@ -411,7 +411,7 @@ export const protections = [
     find: ' && last.host === host',
     replace: '',
     spec: 'http-sharing',
-    test: 'may be whatever the key tells',
+    test: 'may be where it was asked',
   },
   {
     removes: 'that a response with a cookie is not stored',
