@@ -117,6 +117,12 @@ class ReadsController {
     return { run: ++runs, id: incoming.user?.id, token: incoming.headers.authorization };
   }
 
+  @Get('same')
+  @HttpCache({ scope: ({ user }: AppRequest) => user?.id })
+  same() {
+    return 'same for all';
+  }
+
   @Get('echo')
   @HttpCache()
   echo(@Body() body: unknown) {
@@ -331,6 +337,32 @@ describe.each(ADAPTERS)('what a handler reads of its request on %s', (_name, cre
     ]);
   });
 
+  it('is nothing that a tag of another principal could confirm', async () => {
+    const { ask } = await startHttpApp(createAdapter, { controllers: [ReadsController] });
+    const [ofAlice, ofBob, again] = [
+      await ask('/reads/same', as('alice')),
+      await ask('/reads/same', as('bob')),
+      await ask('/reads/same', as('alice')),
+    ];
+    expect([ofBob.text, again.cache.slice(0, 11)]).toEqual([ofAlice.text, 'rcache; hit']);
+    expect(ofBob.headers.etag).toEqual(expect.any(String));
+    expect(ofBob.headers.etag).not.toBe(ofAlice.headers.etag);
+    expect(again.headers.etag).toBe(ofAlice.headers.etag);
+    const guess = { ...as('bob'), 'if-none-match': String(ofAlice.headers.etag) };
+    expect((await ask('/reads/same', guess)).status).toBe(200);
+  });
+
+  it('is nothing of anybody who shows a header that the app calls a credential', async () => {
+    const { ask } = await startHttpApp(createAdapter, {
+      controllers: [ReadsController],
+      http: { credentialHeaders: ['X-Session'] },
+    });
+    for (const run of [1, 2]) {
+      const { text, cache } = await ask('/reads/header', { 'x-session': 'alice' });
+      expect([JSON.parse(text).run, cache]).toEqual([run, 'rcache; fwd=bypass; detail=credentials']);
+    }
+  });
+
   it('is nothing of anybody whom a guard has recognised by what is no credential', async () => {
     const { ask } = await startHttpApp(createAdapter, { controllers: [ReadsController] });
     for (const run of [1, 2]) {
@@ -346,7 +378,13 @@ describe.each(ADAPTERS)('what a handler reads of its request on %s', (_name, cre
     });
     for (const run of [1, 2]) {
       const { text, cache } = await ask('/reads/keyed', { cookie: 'a=b' });
-      expect([JSON.parse(text).run, cache]).toEqual([run, '']);
+      expect([JSON.parse(text).run, cache]).toEqual([2 * run - 1, '']);
+      const shared = await ask('/reads/user');
+      expect([JSON.parse(shared.text).run, shared.cache, shared.headers['cache-control']]).toEqual([
+        2 * run,
+        '',
+        undefined,
+      ]);
     }
   });
 

@@ -1,7 +1,7 @@
 import { ConflictException, Controller, Get, Header, Query, Res, UseInterceptors } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HttpCache } from '../libs/redis-cache/src/http/http-cache.decorator.js';
-import { HttpCacheInterceptor } from '../libs/redis-cache/src/http/http-cache.interceptor.js';
+import { HTTP_RESPONSES, HttpCacheInterceptor } from '../libs/redis-cache/src/http/http-cache.interceptor.js';
 import { eventually } from './support/eventually.js';
 import { ADAPTERS, startHttpApp } from './support/http-app.js';
 
@@ -13,6 +13,7 @@ interface Response {
 interface State {
   runs: number;
   failure: 'none' | 'throws' | 'answers 503' | 'conflict' | 'answers no-store';
+  meanwhile?: () => Promise<unknown>;
 }
 
 // Each app has its own: a refresh may outlive the test before.
@@ -32,7 +33,8 @@ class StaleController {
 
   @Get('insured')
   @HttpCache({ ttl: 1, staleIfError: '1h', headers: ['X-Run'] })
-  insured(@Res({ passthrough: true }) response: Response, @Query() _query: object) {
+  async insured(@Res({ passthrough: true }) response: Response, @Query() _query: object) {
+    await this.#state.meanwhile?.();
     return this.#answer(response);
   }
 
@@ -97,6 +99,16 @@ describe.each(ADAPTERS)('a stale response on %s', (_name, createAdapter) => {
     expect((await ask('/insured')).status).toBe(409);
     state.failure = 'throws';
     expect((await ask('/insured')).status).toBe(500);
+  });
+
+  it("does not stand in for the handler's own error when it was invalidated meanwhile", async () => {
+    const { ask, engine } = await start();
+    await ask('/insured');
+    await sleep(2);
+    Object.assign(state, { failure: 'answers 503', meanwhile: () => engine.cache(HTTP_RESPONSES).clear() });
+    const answer = await ask('/insured');
+    expect([answer.status, answer.text, answer.cache]).toEqual([503, '{"run":2}', 'rcache; fwd=stale']);
+    expect(state.runs).toBe(2);
   });
 
   it('is gone when what comes in its place may not be stored', async () => {
