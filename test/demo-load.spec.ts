@@ -1,5 +1,4 @@
-import { buildOnce, openDemoDatabase, runScript, startPrivately } from './support/demo-script.js';
-import { eventually } from './support/eventually.js';
+import { buildOnce, openDemoDatabase, runScript, startScript } from './support/demo-script.js';
 
 const SCRIPT = 'scripts/demo-load.mjs';
 
@@ -46,13 +45,14 @@ describe('npm run demo:load', () => {
   }, 240_000);
 
   it('prints the table before Redis goes away, and ends with all its servers at one signal while it is away', async () => {
-    const run = await startPrivately(process.execPath, [SCRIPT, '--requests', '20', '--outage-seconds', '100']);
+    const args = [SCRIPT, '--requests', '20', '--outage-seconds', '100'];
+    const run = await startScript(process.execPath, args, database.url);
     await run.wrote('Redis hangs for 100 s');
     const { code, stdout } = await run.end('SIGINT');
     expect(code).toBe(0);
     expect(stdout).toMatch(/ours, warm +gain\n/);
     expect(stdout).toMatch(/\nwrong answers +0 /);
-    await eventually(() => expect(run.left()).toEqual([]));
+    await run.gone();
   }, 180_000);
 
   it.each([

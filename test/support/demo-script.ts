@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
-import { chmod, mkdtemp } from 'node:fs/promises';
+import { readdirSync, rmdirSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -35,16 +35,19 @@ export interface RunningScript {
   wrote(text: string): Promise<void>;
   /** Sends one signal, to the process that was started and no other. @returns what became of it */
   end(signal: NodeJS.Signals): Promise<ScriptResult>;
-  /** What its servers have left of their folders. */
-  left(): string[];
+  /** Resolves once all its servers are gone, with their folders. */
+  gone(): Promise<void>;
 }
 
-/** Starts a command on private servers, whose folders it has for itself. */
-export async function startPrivately(command: string, args: readonly string[]): Promise<RunningScript> {
+/** Starts a command on that database, and on servers of its own besides. */
+export async function startScript(
+  command: string,
+  args: readonly string[],
+  databaseUrl: string,
+): Promise<RunningScript> {
+  // Each server has a folder in there, which goes with it.
   const folder = await mkdtemp(join(tmpdir(), 'rcache-demo-'));
-  // PostgreSQL may run as somebody else, and removes what is its own.
-  await chmod(folder, 0o1777);
-  const own = { DATABASE_URL: '', REDIS_URL: '', SESSION_REDIS_URL: '', PORT: '', TMPDIR: folder };
+  const own = { DATABASE_URL: databaseUrl, REDIS_URL: '', SESSION_REDIS_URL: '', PORT: '', TMPDIR: folder };
   const child = spawn(command, args, {
     cwd: ROOT,
     env: { ...process.env, ...own },
@@ -68,7 +71,11 @@ export async function startPrivately(command: string, args: readonly string[]): 
       const [code] = await closed;
       return { code, ...result };
     },
-    left: () => readdirSync(folder),
+    gone: () =>
+      eventually(() => {
+        expect(readdirSync(folder)).toEqual([]);
+        rmdirSync(folder);
+      }),
   };
 }
 
