@@ -5,11 +5,13 @@ import { ensureDependencies } from './setup.mjs';
 
 const OUTAGES = ['hang', 'kill', 'none'];
 const CACHES = /** @type {const} */ (['cache-manager', 'ours']);
+/** As many as have the table within a minute. */
+const DEFAULT_COUNT = { yours: 1_000, postgres: 1_000, pglite: 300 };
 /** Requests before Redis goes away. */
 const WARMING = 200;
 const HELP = `Usage: npm run demo:load -- [options]
 
-  --requests N          how many requests in each run (default 1000)
+  --requests N          how many requests in each run (default 1000; 300 on the embedded PostgreSQL, which is slow)
   --seed N              another sequence of requests (default 1)
   --outage KIND         what Redis does afterwards, under load: hang (default), kill (and comes back empty), or none; may be
                         given twice
@@ -40,6 +42,7 @@ await runWithServers(async (keep) => {
   let redis = await startRedis();
   keep({ stop: () => redis.stop() });
   const database = keep(await startDatabase());
+  const count = options.count ?? DEFAULT_COUNT[database.kind];
   const { DemoClient, PATIENCE_MS } = await import('./demo-load-client.mjs');
   const { runThroughOutage } = await import('./demo-load-outage.mjs');
   const { CONCURRENCY, runRequests } = await import('./demo-load-run.mjs');
@@ -87,7 +90,6 @@ await runWithServers(async (keep) => {
         throw new Error(`${error}\nThe application wrote last:\n${apps[0]?.logTail()}`, { cause: error });
       }),
     );
-  const { count } = options;
   const load = (/** @type {string} */ title, /** @type {Deployment} */ deployment) =>
     during(`${count} requests ${title}`, deployment, () => {
       const client = new DemoClient(deployment.urls, cookies);
@@ -135,7 +137,7 @@ await runWithServers(async (keep) => {
   }
 
   if (options.isJson) {
-    const setting = { ...options, postgres: database.kind, sessions: sessions.kind, concurrency: CONCURRENCY };
+    const setting = { ...options, count, postgres: database.kind, sessions: sessions.kind, concurrency: CONCURRENCY };
     console.log(JSON.stringify({ setting, load: columns, outages }, undefined, 2));
   } else {
     const where = database.kind === 'yours' ? 'the PostgreSQL that was given' : database.kind;
@@ -169,7 +171,7 @@ function readOptions() {
     const { values } = parseArgs({
       options: {
         postgres: { type: 'string' },
-        requests: { type: 'string', default: '1000' },
+        requests: { type: 'string' },
         seed: { type: 'string', default: '1' },
         outage: { type: 'string', multiple: true, default: ['hang'] },
         'outage-seconds': { type: 'string', default: '10' },
@@ -197,7 +199,7 @@ function readOptions() {
     }
     return {
       postgres,
-      count: whole('requests'),
+      count: values.requests === undefined ? undefined : whole('requests'),
       seed: whole('seed'),
       outages: /** @type {Outage[]} */ (outages.filter((outage) => outage !== 'none')),
       outageSeconds: whole('outage-seconds'),
