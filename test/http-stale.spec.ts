@@ -2,6 +2,7 @@ import { ConflictException, Controller, Get, Header, Query, Res, UseInterceptors
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HttpCache } from '../libs/redis-cache/src/http/http-cache.decorator.js';
 import { HTTP_RESPONSES, HttpCacheInterceptor } from '../libs/redis-cache/src/http/http-cache.interceptor.js';
+import { systemClock } from '../libs/redis-cache/src/time.js';
 import { eventually } from './support/eventually.js';
 import { ADAPTERS, startHttpApp } from './support/http-app.js';
 
@@ -35,6 +36,15 @@ class StaleController {
   @HttpCache({ ttl: 1, staleIfError: '1h', headers: ['X-Run'] })
   async insured(@Res({ passthrough: true }) response: Response, @Query() _query: object) {
     await this.#state.meanwhile?.();
+    return this.#answer(response);
+  }
+
+  @Get('checked')
+  @HttpCache({ scope: 'response' })
+  async checked(@Res({ passthrough: true }) response: Response) {
+    response.header('Cache-Control', 'no-cache');
+    response.header('ETag', '"1"');
+    await sleep(20);
     return this.#answer(response);
   }
 
@@ -120,6 +130,18 @@ describe.each(ADAPTERS)('a stale response on %s', (_name, createAdapter) => {
     await eventually(async () => {
       expect((await ask('/refreshed')).cache).toBe('rcache; fwd=uri-miss');
     });
+  });
+
+  it('is asked about at each use where its handler says so, however new it is', async () => {
+    const { ask } = await startHttpApp(createAdapter, {
+      controllers: [StaleController],
+      engine: { connection: false },
+      clock: { ...systemClock, nowMs: () => systemClock.nowMs() / 10_000 },
+    });
+    const together = await Promise.all([ask('/checked'), ask('/checked'), ask('/checked')]);
+    expect(together.map(({ text }) => runOf(text)).sort()).toEqual([1, 2, 3]);
+    const after = await ask('/checked');
+    expect([runOf(after.text), after.cache.slice(0, 17)]).toEqual([4, 'rcache; fwd=stale']);
   });
 
   it('is told apart by events: what was answered, and how', async () => {

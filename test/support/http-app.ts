@@ -7,6 +7,7 @@ import { request, type IncomingHttpHeaders } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import type { CacheEngine, CacheEngineOptions } from '../../libs/redis-cache/src/cache/engine.js';
 import type { HttpCacheModuleOptions } from '../../libs/redis-cache/src/http/http-options.js';
+import type { Clock } from '../../libs/redis-cache/src/time.js';
 import { CACHE_ENGINE, HTTP_CACHE_OPTIONS } from '../../libs/redis-cache/src/tokens.js';
 import { startEngine, trusted } from './engines.js';
 
@@ -20,6 +21,7 @@ export type CreateAdapter = (typeof ADAPTERS)[number][1];
 export interface HttpAppOptions {
   controllers: Type[];
   engine?: CacheEngineOptions;
+  clock?: Clock;
   http?: HttpCacheModuleOptions;
   providers?: Provider[];
   global?: NestInterceptor[];
@@ -50,7 +52,7 @@ afterEach(async () => {
 
 /** An app of these controllers on an engine of its own, closed after the test. */
 export async function startHttpApp(createAdapter: CreateAdapter, options: HttpAppOptions): Promise<HttpApp> {
-  const engine = await startEngine(options.engine);
+  const engine = await startEngine(options.engine, options.clock);
   if (options.engine?.connection === undefined) await trusted(engine);
   const cache = {
     module: class CacheModule {},

@@ -1,5 +1,5 @@
 import { RESPONSE_CODEC } from './response-codec.js';
-import type { StoredBody } from './response-body.js';
+import { toBody, type StoredBody } from './response-body.js';
 import type { StoredResponse } from './stored-response.js';
 
 function response(body: StoredBody): StoredResponse {
@@ -17,7 +17,7 @@ describe('the bytes of a response', () => {
     { type: 'bytes', bytes: Buffer.alloc(0) },
     { type: 'text', text: 'lines\n"and" quotes 😀' },
     { type: 'text', text: '' },
-    { type: 'value', value: 'half \ud83d of one' },
+    toBody('half \ud83d of one')!,
     { type: 'value', value: null },
     { type: 'value', value: 0.5 },
     { type: 'value', value: false },

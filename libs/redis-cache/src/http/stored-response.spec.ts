@@ -119,6 +119,12 @@ describe('a stored response', () => {
     },
   );
 
+  it('gives each reader bytes of its own', () => {
+    const { body } = stored({ value: Buffer.from('a') })!.response;
+    (toValue(body) as Buffer).write('b');
+    expect(toValue(body)).toEqual(Buffer.from('a'));
+  });
+
   it('has another tag for each principal, so that nobody can guess at the bodies of others', () => {
     const tags = ['alice', 'bob'].map((salt) => stored({ value: 'same' }, {}, salt)!.response.headers['etag']);
     expect(new Set(tags).size).toBe(2);
