@@ -48,6 +48,15 @@ class StaleController {
     return this.#answer(response);
   }
 
+  @Get('varied')
+  @HttpCache({ scope: 'response' })
+  async varied(@Res({ passthrough: true }) response: Response) {
+    await this.#state.meanwhile?.();
+    response.header('Cache-Control', 'max-age=60');
+    response.header('Vary', 'X-Language');
+    return this.#answer(response);
+  }
+
   @Get('kept')
   @HttpCache({ ttl: '1m' })
   kept() {
@@ -142,6 +151,16 @@ describe.each(ADAPTERS)('a stale response on %s', (_name, createAdapter) => {
     expect(together.map(({ text }) => runOf(text)).sort()).toEqual([1, 2, 3]);
     const after = await ask('/checked');
     expect([runOf(after.text), after.cache.slice(0, 17)]).toEqual([4, 'rcache; fwd=stale']);
+  });
+
+  it('does not come back as a variant when it was invalidated while it was made', async () => {
+    const { ask, engine } = await start();
+    state.meanwhile = () => engine.cache(HTTP_RESPONSES).clear();
+    expect(runOf((await ask('/varied')).text)).toBe(1);
+    delete state.meanwhile;
+    expect(runOf((await ask('/varied')).text)).toBe(2);
+    const third = await ask('/varied');
+    expect([runOf(third.text), third.cache.slice(0, 11)]).toEqual([2, 'rcache; hit']);
   });
 
   it('is told apart by events: what was answered, and how', async () => {

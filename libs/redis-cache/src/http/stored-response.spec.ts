@@ -22,6 +22,7 @@ const shared: StoragePolicy = {
   whileRevalidateMs: 0,
   ifErrorMs: 0,
 };
+const speaking = { isByResponse: true, isExplicitOnly: true, storedHeaders: 'all', vary: [] } as const;
 const asked = { hasCredentials: false, salt: '', nowMs: Date.UTC(2026, 0, 1) };
 const DATE = 'Thu, 01 Jan 2026 00:00:00 GMT';
 
@@ -77,8 +78,21 @@ describe('a stored response', () => {
     [{ headers: { 'cache-control': 'max-age=60', vary: 'Foo, *' } }, false],
   ])('that speaks for itself, with %j, is kept: %s', (changes, isKept) => {
     const headers = { 'cache-control': 'max-age=60' };
-    const policy = { isByResponse: true, isExplicitOnly: true, storedHeaders: 'all', vary: [] } as const;
-    expect(stored({ headers, ...changes }, policy) !== undefined).toBe(isKept);
+    expect(stored({ headers, ...changes }, speaking) !== undefined).toBe(isKept);
+  });
+
+  it('that speaks for itself lacks what is about one connection, or named so', () => {
+    const ofOne = { connection: 'X-Hop', 'x-hop': '1', te: 'gzip', age: '1', 'proxy-authenticate': 'Basic' };
+    const headers = { 'cache-control': 'max-age=60', 'x-own': '1', ...ofOne };
+    const { headers: kept } = stored({ headers }, speaking)!.response;
+    expect(kept).toEqual({ 'cache-control': 'max-age=60', 'x-own': '1', date: DATE });
+  });
+
+  it('may be stored by whoever understands it, but only with a status that it does', () => {
+    const headers = { 'cache-control': 'max-age=60, must-understand' };
+    expect(stored({ headers, status: 410 }, speaking)).toBeDefined();
+    expect(stored({ headers, status: 299 }, speaking)).toBeUndefined();
+    expect(stored({ headers: { 'cache-control': 'max-age=60' }, status: 299 }, speaking)).toBeDefined();
   });
 
   it.each([203, 204, 301, 308, 404, 410])('may have the status %i', (status) => {
@@ -148,7 +162,7 @@ describe('a stored response', () => {
 
 describe('the freshness of a stored response', () => {
   const freshOf = (headers: Record<string, string>, policy: Partial<StoragePolicy> = {}) =>
-    stored({ headers }, policy)?.response.freshMs;
+    stored({ headers }, speaking)?.response.freshMs;
 
   it('is what the route says, whatever Cache-Control tells others', () => {
     expect(freshOf({ 'cache-control': 'max-age=60' }, { ttlMs: 9000 })).toBe(9000);
@@ -175,7 +189,7 @@ describe('the freshness of a stored response', () => {
 
 describe('how long a stored response is of use when it is stale', () => {
   const graceOf = (control: string, policy: Partial<StoragePolicy> = {}) =>
-    stored({ headers: { 'cache-control': control } }, policy)?.graceMs;
+    stored({ headers: { 'cache-control': control } }, speaking)?.graceMs;
 
   it('is what the response says, or else the route', () => {
     expect(graceOf('max-age=60')).toBe(0);
