@@ -162,7 +162,7 @@ describe('a stored response', () => {
 
 describe('the freshness of a stored response', () => {
   const freshOf = (headers: Record<string, string>, policy: Partial<StoragePolicy> = {}) =>
-    stored({ headers }, speaking)?.response.freshMs;
+    stored({ headers }, policy)?.response.freshMs;
 
   it('is what the route says, whatever Cache-Control tells others', () => {
     expect(freshOf({ 'cache-control': 'max-age=60' }, { ttlMs: 9000 })).toBe(9000);
@@ -189,7 +189,7 @@ describe('the freshness of a stored response', () => {
 
 describe('how long a stored response is of use when it is stale', () => {
   const graceOf = (control: string, policy: Partial<StoragePolicy> = {}) =>
-    stored({ headers: { 'cache-control': control } }, speaking)?.graceMs;
+    stored({ headers: { 'cache-control': control } }, policy)?.graceMs;
 
   it('is what the response says, or else the route', () => {
     expect(graceOf('max-age=60')).toBe(0);
