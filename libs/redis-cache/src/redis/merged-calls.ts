@@ -7,8 +7,11 @@ import { groupBySlot } from './slots.js';
 /** Calls of one script, and their bytes: a longer one would hold up the server and the replies behind it. */
 const MAX_CALLS = 64;
 const MAX_BYTES = 256 * 1024;
-/** Further calls wait until one of these commands is answered, so that no turn has thousands of replies to work off. */
-const MAX_OUTSTANDING = 8;
+/**
+ * Further calls wait while so many are not answered, so that no turn has thousands of replies to work off. Not counted in
+ * commands: in a cluster, where calls rarely share a slot, nearly each is one of its own.
+ */
+const MAX_OUTSTANDING = 8 * MAX_CALLS;
 
 /** The primary that runs the script. */
 interface Target {
@@ -104,7 +107,7 @@ export class MergedCalls {
   }
 
   async #send(script: BatchScript, calls: readonly PendingCall[]): Promise<void> {
-    this.#outstanding += 1;
+    this.#outstanding += calls.length;
     try {
       const replies = await this.target.execute(this.lane, script.name, (client) =>
         script.runAll(
@@ -121,7 +124,7 @@ export class MergedCalls {
     } catch (error) {
       for (const { reject } of calls) reject(error);
     } finally {
-      this.#outstanding -= 1;
+      this.#outstanding -= calls.length;
       this.#sendWaiting();
     }
   }
