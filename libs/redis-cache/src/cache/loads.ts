@@ -1,6 +1,5 @@
 import { UncacheableValueError } from '../errors.js';
 import type { FallbackReason, UnstoredReason } from '../events.js';
-import { userTag } from '../redis/keyspace.js';
 import { type Backend, type CacheCore, isUnanswered } from './backend.js';
 import { type CachedValue, cachedValue } from './cached-value.js';
 import type { Loader } from './entry-options.js';
@@ -12,7 +11,7 @@ import { type Loaded, runLoader } from './loader-run.js';
 import type { Entry } from './memory-tier.js';
 import { newEntry } from './new-entry.js';
 import { newIds } from './new-ids.js';
-import { checkTagCount, checkTags, freshMs, NO_TAGS, type Policy, refreshOf } from './policy.js';
+import { checkTagCount, freshMs, NO_TAGS, type Policy, refreshOf, storedTags } from './policy.js';
 import { encodeValue, type EncodedValue } from './value.js';
 import type { Waiters } from './waiters.js';
 
@@ -173,7 +172,7 @@ export class Loads {
     const { tags = [] } = prepared.loaded;
     if (derived.length === 0 && tags.length === 0) return NO_TAGS;
     const named = [...derived, ...tags];
-    const encoded = checkTags([...new Set(named)]).map((tag) => userTag(tag));
+    const encoded = storedTags([...new Set(named)]);
     const own = encoded.filter((tag) => !request.tags.includes(tag));
     checkTagCount(request.tags.length + own.length);
     return own;

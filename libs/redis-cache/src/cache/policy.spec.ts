@@ -1,5 +1,5 @@
 import { InvalidOptionsError } from '../errors.js';
-import { checkTags, DEFAULT_MAX_TTL_MS, DEFAULT_POLICY, freshMs, type Policy, resolvePolicy } from './policy.js';
+import { storedTags, DEFAULT_MAX_TTL_MS, DEFAULT_POLICY, freshMs, type Policy, resolvePolicy } from './policy.js';
 
 const resolve = (options: object, base: Policy = DEFAULT_POLICY): Policy =>
   resolvePolicy(base, options, DEFAULT_MAX_TTL_MS);
@@ -84,20 +84,20 @@ describe('freshMs', () => {
   });
 });
 
-describe('checkTags', () => {
+describe('storedTags', () => {
   it('spells tags as they are stored', () => {
-    expect(checkTags(['a', 'b c'])).toEqual(['a', 'b%20c']);
-    expect(checkTags([])).toEqual([]);
+    expect(storedTags(['a', 'b c'])).toEqual(['u:a', 'u:b%20c']);
+    expect(storedTags([])).toEqual([]);
   });
 
   it('finds two spellings of one tag', () => {
-    expect(() => checkTags(['a', 'b', 'a'])).toThrow('tags holds "a" twice');
-    expect(checkTags(['a', 'A'])).toHaveLength(2);
+    expect(() => storedTags(['a', 'b', 'a'])).toThrow('tags holds "a" twice');
+    expect(storedTags(['a', 'A'])).toHaveLength(2);
   });
 
   it('allows 64', () => {
     const tags = Array.from({ length: 65 }, (_, id) => `t${id}`);
-    expect(checkTags(tags.slice(1))).toHaveLength(64);
-    expect(() => checkTags(tags)).toThrow('tags has 65 items; at most 64 are allowed');
+    expect(storedTags(tags.slice(1))).toHaveLength(64);
+    expect(() => storedTags(tags)).toThrow('tags has 65 items; at most 64 are allowed');
   });
 });

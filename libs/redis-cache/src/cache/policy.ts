@@ -221,21 +221,22 @@ export function refreshOf({ refresh }: Policy, entry: Entry, nowMs: number): Ref
   return refresh({ value: entry.value.take() as never, staleMs: Math.max(0, nowMs - entry.freshUntilMs) });
 }
 
-export function checkTags(tags: readonly string[]): readonly string[] {
-  checkTagCount(checkList(tags, 'tags', 'strings').length);
-  const encoded = Array.from(tags, (tag) => encodeTag(tag));
-  if (encoded.length < 2) return encoded;
-  const duplicate = encoded.findIndex((tag, index) => encoded.indexOf(tag) !== index);
-  if (duplicate !== -1) throw new InvalidArgumentError(`tags holds "${tags[duplicate]}" twice. Name each tag once.`);
-  return encoded;
-}
-
 export const NO_TAGS: readonly string[] = [];
 
-/** Tags as they are stored. @throws InvalidArgumentError as `checkTags` */
+/** Tags as they are stored. @throws InvalidArgumentError for what is no list of tags, too many, or one twice */
 export function storedTags(tags: readonly string[]): readonly string[] {
-  if (Array.isArray(tags) && tags.length === 0) return NO_TAGS;
-  return checkTags(tags).map((tag) => userTag(tag));
+  checkTagCount(checkList(tags, 'tags', 'strings').length);
+  if (tags.length === 0) return NO_TAGS;
+  const stored: string[] = [];
+  // By index: calls with tags of their own come here.
+  for (let index = 0; index < tags.length; index++) {
+    const tag = userTag(encodeTag(tags[index] as string));
+    if (stored.includes(tag)) {
+      throw new InvalidArgumentError(`tags holds "${tags[index]}" twice. Name each tag once.`);
+    }
+    stored.push(tag);
+  }
+  return stored;
 }
 
 export function checkTagCount(count: number): void {
