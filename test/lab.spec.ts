@@ -318,6 +318,12 @@ describe('the lab of a cluster', () => {
   it(
     'replaces a primary that was killed, which comes back as a replica',
     async () => {
+      // One that is being demoted, or still gets its data, has nobody to take its place.
+      await eventually(async () => {
+        const roles = await Promise.all(lab.nodes.map(({ client }) => client.role()));
+        const replicas = roles.filter(([role]) => role === 'slave');
+        return replicas.length === 3 && replicas.every(([, , , link]) => link === 'connected');
+      }, FAILOVER_MS);
       const [old] = (await lab.primaries()) as [LabNode];
       await old.kill();
       await eventually(async () => {
