@@ -150,7 +150,7 @@ export async function inParallel(items, work) {
  * Of all instances together.
  * @param {string[]} urls
  */
-async function readCounters(urls) {
+export async function readCounters(urls) {
   const pages = await Promise.all(urls.map(async (url) => (await fetch(`${url}/metrics`)).text()));
   const text = pages.join('\n');
   const total = (/** @type {RegExp} */ line) =>
