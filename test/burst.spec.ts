@@ -1,12 +1,20 @@
-import type { CacheEngine } from '../libs/redis-cache/src/cache/engine.js';
-import { startFleet } from './support/engines.js';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { ROOT } from './support/pages.js';
+import { testConnection, uniqueNamespace } from './support/servers.js';
+
+const HOOKS = pathToFileURL(join(ROOT, 'test/support/typescript.mjs')).href;
+const COUNT = 5000;
 
 it('stores a batch of thousands without tripping over its own deadlines', async () => {
-  const [engine] = (await startFleet(1)) as [CacheEngine];
-  const keys = Array.from({ length: 2000 }, (_, index) => `k${index}`);
-  await engine.defaultCache.getOrSetMany(keys, (missing) => new Map(missing.map((key) => [key, key])));
-  const stored = await engine.defaultCache.getMany(keys);
-  expect(engine.connectionStates()[0]?.breaker).toBe('closed');
+  // In a process of its own: the heap of a worker that has run half of the tests is slower to collect than Redis is to answer.
+  const program = join(ROOT, 'test/support/burst-process.mjs');
+  const args = [JSON.stringify(testConnection()), uniqueNamespace(), String(COUNT)];
+  const child = fork(program, args, { execArgv: ['--import', HOOKS] });
+  const [{ breaker, stored }] = (await once(child, 'message')) as [{ breaker: string; stored: number }];
+  expect(breaker).toBe('closed');
   // On a machine with too much to do a few leases run out before their turn: those values are answered and not stored.
-  expect(stored.filter((value) => value !== undefined).length).toBeGreaterThan(keys.length / 2);
+  expect(stored).toBeGreaterThan(COUNT / 2);
 }, 60_000);
