@@ -2,17 +2,16 @@ import { Controller, Get, UseInterceptors } from '@nestjs/common';
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { HttpCache } from '../libs/redis-cache/src/http/http-cache.decorator.js';
 import { HttpCacheInterceptor } from '../libs/redis-cache/src/http/http-cache.interceptor.js';
 import { Redis } from 'ioredis';
 import { startRedis } from '../scripts/servers.mjs';
 import { ADAPTERS, ask, startHttpApp } from './support/http-app.js';
+import { ON_SOURCES } from './support/on-sources.js';
 import { ROOT } from './support/pages.js';
 import { testConnection, uniqueNamespace } from './support/servers.js';
 
 const PROGRAM = join(ROOT, 'test/support/http-process.mjs');
-const HOOKS = pathToFileURL(join(ROOT, 'test/support/typescript.mjs')).href;
 const PROCESSES = 4;
 const REQUESTS = 200;
 
@@ -28,7 +27,7 @@ describe('several processes', () => {
   it(`run the handler once for ${REQUESTS} requests at a time that find nothing stored`, async () => {
     const { url = '' } = testConnection();
     const args = [url, uniqueNamespace()];
-    const children = Array.from({ length: PROCESSES }, () => fork(PROGRAM, args, { execArgv: ['--import', HOOKS] }));
+    const children = Array.from({ length: PROCESSES }, () => fork(PROGRAM, args, { execArgv: ON_SOURCES }));
     try {
       const ports = await Promise.all(children.map(async (child) => (await hear<{ port: number }>(child)).port));
       const asking = Array.from({ length: REQUESTS }, (_, index) => ask(ports[index % PROCESSES] as number, '/slow'));

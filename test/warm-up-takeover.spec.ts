@@ -2,16 +2,15 @@ import { type ChildProcess, execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import type { WarmUpResult } from 'nestjs-rcache';
 import { foreignClient } from './support/engines.js';
 import { eventually } from './support/eventually.js';
+import { ON_SOURCES } from './support/on-sources.js';
 import { readPages, ROOT } from './support/pages.js';
 import { testRedisUrl, uniqueNamespace } from './support/servers.js';
 
 jest.setTimeout(60_000);
-const HOOKS = pathToFileURL(join(ROOT, 'test/support/typescript.mjs')).href;
 const ENTRIES = 40;
 const children: ChildProcess[] = [];
 
@@ -26,7 +25,7 @@ interface Warming {
 
 async function start(namespace: string): Promise<Warming> {
   const program = join(ROOT, 'test/support/warming-process.mjs');
-  const child = fork(program, [testRedisUrl(), namespace, String(ENTRIES)], { execArgv: ['--import', HOOKS] });
+  const child = fork(program, [testRedisUrl(), namespace, String(ENTRIES)], { execArgv: ON_SOURCES });
   children.push(child);
   const heard: Warming['heard'] = { loads: 0 };
   const [first] = (await once(child, 'message')) as [object];
@@ -85,7 +84,7 @@ Module({
 
   async function run(...names: string[]): Promise<{ code: number; printed: string }> {
     const env = { ...process.env, REDIS: testRedisUrl(), NAMESPACE: uniqueNamespace() };
-    const args = ['--import', HOOKS, join(folder, 'warm.mjs'), ...names];
+    const args = [...ON_SOURCES, join(folder, 'warm.mjs'), ...names];
     try {
       const { stdout } = await promisify(execFile)(process.execPath, args, { env });
       return { code: 0, printed: stdout };

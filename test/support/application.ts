@@ -2,15 +2,14 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
 import type { RedisCacheModuleOptions } from 'nestjs-rcache';
 import type { Notes } from './cache-load.mjs';
 import { eventually } from './eventually.js';
+import { ON_SOURCES } from './on-sources.js';
 import { ROOT } from './pages.js';
 
 const PROGRAM = join(ROOT, 'test/support/busy-application.mjs');
 const LINGERS_AFTER_MS = 5_000;
-const HOOKS = pathToFileURL(join(ROOT, 'test/support/typescript.mjs')).href;
 
 /** What busy-application.mjs answers. */
 interface Answers {
@@ -27,7 +26,7 @@ interface Answers {
  * be seen what reaches a process, and what keeps it alive. It does not outlive this one.
  */
 export class Application {
-  readonly #child: ChildProcess = fork(PROGRAM, [], { execArgv: ['--import', HOOKS], silent: true });
+  readonly #child: ChildProcess = fork(PROGRAM, [], { execArgv: ON_SOURCES, silent: true });
   readonly #exit = once(this.#child, 'exit') as Promise<[code: number | null]>;
   #printed = '';
 

@@ -94,7 +94,10 @@ export function variantKey(key: string, { vary, generation }: VaryMarker, reques
   return names.get(text) ?? remember(text, named(key.slice(0, key.lastIndexOf(':')), text));
 }
 
-/** Names of texts that were asked for before: a digest and an encoding for each hit would cost more than the hit. */
+/**
+ * Names of texts that were asked for before: a digest and an encoding for each hit would cost more than the hit. Emptied when
+ * full, as the places are: keeping the order of use costs each hit more than the digests that saves.
+ */
 const names = new Map<string, string>();
 const MAX_NAMES = 10_000;
 // A client can write texts of any length.
