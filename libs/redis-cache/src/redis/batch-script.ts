@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { Script, type ScriptArgument } from './script.js';
+import { Script, type ScriptArgument, type ScriptCall } from './script.js';
 
 /**
  * A Lua script that is run for many at once: the calls of one turn of the event loop cost one command. `lua` is what one
@@ -31,7 +31,7 @@ return replies`,
   }
 
   override async run(client: Redis, keysAndArgs: readonly ScriptArgument[], isAsking = false): Promise<unknown> {
-    const [reply] = await this.runAll(client, [keysAndArgs], isAsking);
+    const [reply] = await this.runAll(client, [{ keysAndArgs }], isAsking);
     if (reply instanceof Error) throw reply;
     return reply;
   }
@@ -39,13 +39,13 @@ return replies`,
   /** One reply for each call, an Error for one that failed. */
   async runAll(
     client: Redis,
-    calls: readonly (readonly ScriptArgument[])[],
+    calls: readonly Pick<ScriptCall, 'keysAndArgs'>[],
     isAsking = false,
   ): Promise<readonly unknown[]> {
     const { keysPerCall, argumentsPerCall } = this;
     const keyCount = calls.length * keysPerCall;
     const keysAndArgs = new Array<ScriptArgument>(keyCount + calls.length * argumentsPerCall);
-    calls.forEach((call, index) => {
+    calls.forEach(({ keysAndArgs: call }, index) => {
       for (let k = 0; k < keysPerCall; k++) keysAndArgs[index * keysPerCall + k] = call[k] as ScriptArgument;
       for (let a = 0; a < argumentsPerCall; a++) {
         keysAndArgs[keyCount + index * argumentsPerCall + a] = call[keysPerCall + a] as ScriptArgument;

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { type RedisCacheError, RedisUnavailableError } from '../errors.js';
 import type { BatchScript } from './batch-script.js';
-import type { Lane, ScriptArgument } from './script.js';
+import type { Lane, ScriptArgument, ScriptCall } from './script.js';
 import { groupBySlot } from './slots.js';
 
 /** Calls of one script, and their bytes: a longer one would hold up the server and the replies behind it. */
@@ -22,16 +22,9 @@ interface Target {
   refused(error: Error, command: string): RedisCacheError;
 }
 
-interface PendingCall {
-  readonly keysAndArgs: readonly ScriptArgument[];
-  readonly bytes: number;
-  readonly resolve: (reply: unknown) => void;
-  readonly reject: (error: unknown) => void;
-}
-
 interface Batch {
   readonly script: BatchScript;
-  readonly calls: PendingCall[];
+  readonly calls: ScriptCall[];
 }
 
 /**
@@ -48,23 +41,28 @@ export class MergedCalls {
     private readonly lane: Lane,
   ) {}
 
-  /** Rejects as `Shard.execute` does, and with `RedirectedError` when another node of the cluster has the key. */
+  /** Like `ask`, with a promise. */
   run(script: BatchScript, keysAndArgs: readonly ScriptArgument[]): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      if (!this.target.isUp) {
-        reject(new RedisUnavailableError(`Redis is down: ${script.name} was not sent.`));
-        return;
-      }
-      const call = { keysAndArgs, bytes: payloadBytes(keysAndArgs), resolve, reject };
-      const batch =
-        this.lane === 'control' ? this.#batches.at(-1) : this.#batches.find((each) => each.script === script);
-      if (batch?.script === script) batch.calls.push(call);
-      else if (this.#batches.push({ script, calls: [call] }) === 1) {
-        process.nextTick(() => {
-          this.#flush();
-        });
-      }
+    return new Promise((replied, failed) => {
+      this.ask(script, { keysAndArgs, replied, failed });
     });
+  }
+
+  /** Fails as `Shard.execute` rejects, and with `RedirectedError` when another node of the cluster has the key. */
+  ask(script: BatchScript, call: ScriptCall): void {
+    if (!this.target.isUp) {
+      queueMicrotask(() => {
+        call.failed(new RedisUnavailableError(`Redis is down: ${script.name} was not sent.`));
+      });
+      return;
+    }
+    const batch = this.lane === 'control' ? this.#batches.at(-1) : this.#batches.find((each) => each.script === script);
+    if (batch?.script === script) batch.calls.push(call);
+    else if (this.#batches.push({ script, calls: [call] }) === 1) {
+      process.nextTick(() => {
+        this.#flush();
+      });
+    }
   }
 
   #flush(): void {
@@ -88,41 +86,36 @@ export class MergedCalls {
   }
 
   /** Into commands that are not too long. What waits already and would go just before them goes with them. */
-  #cut(script: BatchScript, added: PendingCall[]): void {
+  #cut(script: BatchScript, added: ScriptCall[]): void {
     const last = this.target.isCluster ? undefined : this.#waiting.at(-1);
     if (last?.script === script) this.#waiting.pop();
     const calls = last?.script === script ? [...last.calls, ...added] : added;
     let from = 0;
     let bytes = 0;
     for (let index = 0; index < calls.length; index++) {
-      const call = calls[index] as PendingCall;
-      if (index > from && (index - from >= MAX_CALLS || bytes + call.bytes > MAX_BYTES)) {
+      const added = payloadBytes((calls[index] as ScriptCall).keysAndArgs);
+      if (index > from && (index - from >= MAX_CALLS || bytes + added > MAX_BYTES)) {
         this.#waiting.push({ script, calls: calls.slice(from, index) });
         from = index;
         bytes = 0;
       }
-      bytes += call.bytes;
+      bytes += added;
     }
     this.#waiting.push({ script, calls: from === 0 ? calls : calls.slice(from) });
   }
 
-  async #send(script: BatchScript, calls: readonly PendingCall[]): Promise<void> {
+  async #send(script: BatchScript, calls: readonly ScriptCall[]): Promise<void> {
     this.#outstanding += calls.length;
     try {
-      const replies = await this.target.execute(this.lane, script.name, (client) =>
-        script.runAll(
-          client,
-          calls.map(({ keysAndArgs }) => keysAndArgs),
-        ),
-      );
+      const replies = await this.target.execute(this.lane, script.name, (client) => script.runAll(client, calls));
       for (let index = 0; index < calls.length; index++) {
-        const { resolve, reject } = calls[index] as PendingCall;
+        const call = calls[index] as ScriptCall;
         const reply = replies[index];
-        if (reply instanceof Error) reject(this.target.refused(reply, script.name));
-        else resolve(reply);
+        if (reply instanceof Error) call.failed(this.target.refused(reply, script.name));
+        else call.replied(reply);
       }
     } catch (error) {
-      for (const { reject } of calls) reject(error);
+      for (const call of calls) call.failed(error);
     } finally {
       this.#outstanding -= calls.length;
       this.#sendWaiting();

@@ -9,7 +9,8 @@ import { clientOptions, type ConnectionOptions, type Credentials, timeoutsOf } f
 import { CredentialSource } from './credential-source.js';
 import type { ValueReceiver } from './merged-reads.js';
 import { RedirectedError } from './redirection.js';
-import type { Lane, Script, ScriptArgument } from './script.js';
+import type { BatchScript } from './batch-script.js';
+import type { Lane, Script, ScriptArgument, ScriptCall } from './script.js';
 import { SentinelWatch } from './sentinel-watch.js';
 import type { RecoveryStep, Shard, ShardContext } from './shard.js';
 import { SingleTopology, type Topology } from './topology.js';
@@ -195,6 +196,23 @@ export class RedisConnection {
     const only = this.#onlyShard;
     if (only !== undefined) return only.run(lane, script, keysAndArgs);
     return this.#runRouted(lane, script, keysAndArgs);
+  }
+
+  /** Like `run`, without a promise where there is one server. */
+  askScript(lane: Lane, script: BatchScript, call: ScriptCall): void {
+    const only = this.#onlyShard;
+    if (only !== undefined) {
+      only.ask(lane, script, call);
+      return;
+    }
+    this.#runRouted(lane, script, call.keysAndArgs).then(
+      (reply) => {
+        call.replied(reply);
+      },
+      (error: unknown) => {
+        call.failed(error);
+      },
+    );
   }
 
   async #runRouted(lane: Lane, script: Script, keysAndArgs: readonly ScriptArgument[]): Promise<unknown> {

@@ -6,6 +6,13 @@ export type Lane = 'data' | 'control';
 
 export type ScriptArgument = string | number | Buffer;
 
+/** A call of a script. Told once, never at once, what Redis said or why nobody knows; must not throw. */
+export interface ScriptCall {
+  readonly keysAndArgs: readonly ScriptArgument[];
+  replied(reply: unknown): void;
+  failed(error: unknown): void;
+}
+
 /**
  * A Lua script. Run by its SHA-1 and sent whole once per server that does not know it (a restart, `SCRIPT FLUSH`), so
  * it must be run alone: never inside MULTI or a pipeline, where a resend would lose the order.
@@ -32,10 +39,10 @@ export class Script {
     keysAndArgs: readonly ScriptArgument[],
     isAsking: boolean,
   ): Promise<unknown> {
-    const call = async (...command: [name: string, script: string]): Promise<unknown> => {
+    const call = async (name: string, script: string): Promise<unknown> => {
+      if (!isAsking) return client.callBuffer(name, script, keyCount, ...keysAndArgs);
       // Sent in one turn, because it holds for the next command of the connection only.
-      const asked = isAsking ? client.asking() : undefined;
-      const [reply] = await Promise.all([client.callBuffer(...command, keyCount, ...keysAndArgs), asked]);
+      const [, reply] = await Promise.all([client.asking(), client.callBuffer(name, script, keyCount, ...keysAndArgs)]);
       return reply;
     };
     try {

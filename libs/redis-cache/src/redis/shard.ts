@@ -14,7 +14,7 @@ import { InFlight } from './in-flight.js';
 import { MergedCalls } from './merged-calls.js';
 import { MergedReads } from './merged-reads.js';
 import { errorLabel, translateRedisError } from './redis-errors.js';
-import type { Lane, Script, ScriptArgument } from './script.js';
+import type { Lane, Script, ScriptArgument, ScriptCall } from './script.js';
 import { sendTogether } from './send-together.js';
 import { ServerClock } from './server-clock.js';
 import { checkPrimary, identify, parseInfo, type ServerFacts } from './server-facts.js';
@@ -241,6 +241,11 @@ export class Shard {
   run(lane: Lane, script: Script, keysAndArgs: readonly ScriptArgument[]): Promise<unknown> {
     if (script instanceof BatchScript) return this.#merged[lane].run(script, keysAndArgs);
     return this.execute(lane, script.name, (client) => script.run(client, keysAndArgs));
+  }
+
+  /** Like `run`, without a promise. */
+  ask(lane: Lane, script: BatchScript, call: ScriptCall): void {
+    this.#merged[lane].ask(script, call);
   }
 
   /** Reports an error that Redis gave to a part of a command. */
