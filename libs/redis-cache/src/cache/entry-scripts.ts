@@ -17,7 +17,7 @@ end
  * Asks for the right to load. One script, so that of all processes that saw the same entry one is granted.
  * KEYS entry, lease. ARGV id of the entry seen ('' for none), token, digest of the tag ids the load begins with, lease
  * in ms, '1' when those ids were read from Redis for this call.
- * Reply: {'entry', value} a newer one is there; {'granted'}; {'pass'} load without storing; {'held', remaining ms};
+ * Reply: 1 granted; {'entry', value} a newer one is there; {'pass'} load without storing; {'held', remaining ms};
  * {'ids'} the running load began with other ids, read yours again; {'foreign'} another type stood there and is gone, ask
  * again. The lease keeps the id seen for `fill` to compare. A lease of another type, or without an end, is not ours.
  */
@@ -35,6 +35,8 @@ if stored ~= seen then
   if stored ~= '' then return {'entry', redis.call('GET', KEYS[1])} end
   seen = ''
 end
+local own = ARGV[2] .. '|' .. ARGV[3] .. '|' .. seen
+if redis.call('SET', KEYS[2], own, 'NX', 'PX', ARGV[4]) then return 1 end
 local lease = read('GET', KEYS[2])
 local leftMs = lease and redis.call('PTTL', KEYS[2]) or -1
 if leftMs >= 0 then
@@ -42,8 +44,8 @@ if leftMs >= 0 then
   if string.match(lease, '|([^|]*)|') == ARGV[3] then return {'held', leftMs} end
   if ARGV[5] == '0' then return {'ids'} end
 end
-redis.call('SET', KEYS[2], ARGV[2] .. '|' .. ARGV[3] .. '|' .. seen, 'PX', ARGV[4])
-return {'granted'}`,
+redis.call('SET', KEYS[2], own, 'PX', ARGV[4])
+return 1`,
   READ,
 );
 
@@ -75,7 +77,9 @@ export const FILL = new BatchScript(
 local own = ARGV[1] .. '|'
 if not lease or string.sub(lease, 1, #own) ~= own then return 0 end
 redis.call('DEL', KEYS[2])
-if read('GETRANGE', KEYS[1], 4, 15) ~= string.match(lease, '|[^|]*|(.*)$') then return 0 end
+local seen = string.match(lease, '|[^|]*|(.*)$')
+if seen == '' and redis.call('SET', KEYS[1], ARGV[2], 'NX', 'PX', ARGV[3]) then return 1 end
+if read('GETRANGE', KEYS[1], 4, 15) ~= seen then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1`,
   READ,

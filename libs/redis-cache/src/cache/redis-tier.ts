@@ -70,14 +70,20 @@ export class RedisTier implements TagIds {
     seenId: string | Buffer,
     lease: { token: string; digest: string; leaseMs: number; idsAreFresh: boolean },
   ): Promise<Acquired> {
-    const keys = [this.keyspace.of('e', slotKey), this.keyspace.of('l', slotKey)];
-    const args = [textOf(seenId), lease.token, lease.digest, Math.ceil(lease.leaseMs), lease.idsAreFresh ? '1' : '0'];
-    return this.connection.run('data', ACQUIRE, [...keys, ...args]).then((reply) => {
-      const [answer, detail] = reply as [Buffer, unknown];
-      const name = answer.toString('latin1') as Acquired['answer'];
-      if (name === 'entry') return { answer: name, raw: detail as Buffer };
-      if (name === 'held') return { answer: name, remainingMs: Math.max(0, Number(detail)) };
-      return { answer: name };
+    const keysAndArgs = [
+      this.keyspace.of('e', slotKey),
+      this.keyspace.of('l', slotKey),
+      textOf(seenId),
+      lease.token,
+      lease.digest,
+      lease.leaseMs,
+      lease.idsAreFresh ? '1' : '0',
+    ];
+    return new Promise((resolve, failed) => {
+      const replied = (reply: unknown): void => {
+        resolve(acquiredOf(reply));
+      };
+      this.connection.askScript('data', ACQUIRE, { keysAndArgs, replied, failed });
     });
   }
 
@@ -87,10 +93,19 @@ export class RedisTier implements TagIds {
   }
 
   fill(slotKey: string, token: string, record: Buffer, lifetimeMs: number): Promise<boolean> {
-    const keys = [this.keyspace.of('e', slotKey), this.keyspace.of('l', slotKey)];
-    return this.connection
-      .run('data', FILL, [...keys, token, record, Math.ceil(lifetimeMs)])
-      .then((reply) => reply === 1);
+    const keysAndArgs = [
+      this.keyspace.of('e', slotKey),
+      this.keyspace.of('l', slotKey),
+      token,
+      record,
+      Math.ceil(lifetimeMs),
+    ];
+    return new Promise((resolve, failed) => {
+      const replied = (reply: unknown): void => {
+        resolve(reply === 1);
+      };
+      this.connection.askScript('data', FILL, { keysAndArgs, replied, failed });
+    });
   }
 
   /** Like all that keeps or ends a lease it must not wait behind the fills that need the lease. */
@@ -185,6 +200,17 @@ export class RedisTier implements TagIds {
       await onSlotKeys([...new Set(keys.flatMap((key) => this.keyspace.parse(key)?.slotKey ?? []))]);
     });
   }
+}
+
+const GRANTED: Acquired = { answer: 'granted' };
+
+function acquiredOf(reply: unknown): Acquired {
+  if (reply === 1) return GRANTED;
+  const [answer, detail] = reply as [Buffer, unknown];
+  const name = answer.toString('latin1') as Exclude<Acquired['answer'], 'granted'>;
+  if (name === 'entry') return { answer: name, raw: detail as Buffer };
+  if (name === 'held') return { answer: name, remainingMs: Math.max(0, Number(detail)) };
+  return { answer: name };
 }
 
 /** A command without a Buffer is one text; what stands where an id should be may be anything. */
