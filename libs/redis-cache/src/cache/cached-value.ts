@@ -1,4 +1,4 @@
-import { decodeValue, decompressValue, deepFreeze, type Codec, type EncodedValue } from './value.js';
+import { decodeValue, decompressValue, deepFreeze, sizeOf, type Codec, type EncodedValue } from './value.js';
 
 export interface ValueOptions {
   codec: Codec | undefined;
@@ -27,7 +27,7 @@ export function cachedValue(encoded: EncodedValue, options: ValueOptions): Cache
   const readable = decompressValue(encoded, options.maxValueBytes);
   const value = decoded(readable, options);
   if (readable.mutable || options.copies) return new OwnValue(readable, options, value);
-  return new SharedValue(readable.bytes.length, deepFreeze(value));
+  return new SharedValue(sizeOf(readable), deepFreeze(value));
 }
 
 // There is one for each entry in memory: it holds no more than it must.
@@ -61,7 +61,7 @@ class OwnValue implements CachedValue {
   }
 
   get bytes(): number {
-    return this.encoded.bytes.length;
+    return sizeOf(this.encoded);
   }
 
   take(): unknown {

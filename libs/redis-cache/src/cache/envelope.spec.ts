@@ -71,7 +71,7 @@ describe('the envelope', () => {
 
   it('has each field where the description says', () => {
     const tags = [{ tag: 'é', id: 'tag-id-12345' }];
-    const value = { ...encodeValue('x'), encoding: 'custom' as const, compressed: true, mutable: true };
+    const value = { bytes: Buffer.from('"x"'), encoding: 'custom' as const, compressed: true, mutable: true };
     const raw = encodeEnvelope(sample({ tags, value, codecName: 'cbor', softExpired: true, negative: true }));
     expect(raw.toString('latin1', 0, 3)).toBe('RC2');
     expect(raw[FLAGS_OFFSET]).toBe(4 | 8 | SOFT_EXPIRED_FLAG | 32 | 64);
@@ -94,7 +94,13 @@ describe('the envelope', () => {
   it('can be made soft-expired in place, by setting one bit', () => {
     const raw = encodeEnvelope(sample());
     raw[FLAGS_OFFSET]! |= SOFT_EXPIRED_FLAG;
-    expect(decodeEnvelope(raw)).toEqual(sample({ softExpired: true }));
+    const value = {
+      bytes: Buffer.from('{"name":"Zoë"}'),
+      encoding: 'json',
+      compressed: false,
+      mutable: false,
+    } as const;
+    expect(decodeEnvelope(raw)).toEqual(sample({ softExpired: true, value }));
   });
 
   it.each([

@@ -26,7 +26,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import type { EncodedValue, Encoding } from './value.js';
+import { type EncodedValue, type Encoding, sizeOf } from './value.js';
 
 export interface TagId {
   readonly tag: string;
@@ -77,7 +77,7 @@ export function encodeEnvelope(envelope: Envelope): Buffer {
   const { codecName, tags, value } = envelope;
   const tagBytes = tags.reduce((sum, { tag }) => sum + 2 + Buffer.byteLength(tag) + ENTRY_ID_BYTES, 0);
   const payloadOffset = HEADER_BYTES + codecName.length + tagBytes;
-  const raw = Buffer.allocUnsafe(payloadOffset + value.bytes.length + CHECKSUM_BYTES);
+  const raw = Buffer.allocUnsafe(payloadOffset + sizeOf(value) + CHECKSUM_BYTES);
   raw.writeUIntBE(MAGIC, 0, 3);
   raw[FLAGS_OFFSET] = flagsOf(envelope);
   writeId(raw, envelope.id, ENTRY_ID_OFFSET);
@@ -98,7 +98,8 @@ export function encodeEnvelope(envelope: Envelope): Buffer {
     writeId(raw, id, offset + 2 + nameBytes);
     offset += 2 + nameBytes + ENTRY_ID_BYTES;
   }
-  value.bytes.copy(raw, payloadOffset);
+  if (value.text === undefined) value.bytes.copy(raw, payloadOffset);
+  else raw.write(value.text, payloadOffset);
   raw.writeUInt32BE(checksumOf(raw), raw.length - CHECKSUM_BYTES);
   return raw;
 }

@@ -26,6 +26,8 @@ export type Encoding = 'json' | 'typed-json' | 'bytes' | 'buffer' | 'custom';
 
 export interface EncodedValue {
   readonly bytes: Buffer;
+  /** Of JSON that was just made: the same, which nobody need decode. */
+  readonly text?: string | undefined;
   readonly encoding: Encoding;
   readonly compressed: boolean;
   /** Freezing cannot protect it (Map, Set, Date, bytes, custom codec), so each hit must decode it afresh. */
@@ -61,9 +63,37 @@ export function encodeValue(value: unknown, options: EncodeOptions = {}): Encode
 
 /** The same value, compressed if it is larger than `aboveBytes` and that saves a tenth or more. */
 export function compressValue(encoded: EncodedValue, aboveBytes: number): EncodedValue {
-  if (encoded.compressed || encoded.bytes.length <= aboveBytes) return encoded;
+  if (encoded.compressed || sizeOf(encoded) <= aboveBytes) return encoded;
+  const { encoding, mutable } = encoded;
   const bytes = compress(encoded.bytes);
-  return bytes === undefined ? encoded : { ...encoded, bytes, compressed: true };
+  return bytes === undefined ? encoded : { bytes, encoding, compressed: true, mutable };
+}
+
+/** In bytes. */
+export function sizeOf(encoded: EncodedValue): number {
+  return encoded.text === undefined ? encoded.bytes.length : Buffer.byteLength(encoded.text);
+}
+
+/** JSON on its way into the store: most of it is written where it belongs, and bytes of its own are never made. */
+class EncodedJson implements EncodedValue {
+  readonly compressed = false;
+  readonly #text: string;
+
+  constructor(
+    text: string,
+    readonly encoding: Encoding,
+    readonly mutable: boolean,
+  ) {
+    this.#text = text;
+  }
+
+  get text(): string {
+    return this.#text;
+  }
+
+  get bytes(): Buffer {
+    return Buffer.from(this.#text);
+  }
 }
 
 function encodeDefault(value: unknown): EncodedValue {
@@ -73,8 +103,7 @@ function encodeDefault(value: unknown): EncodedValue {
     return { bytes: Buffer.from(value), encoding, compressed: false, mutable: true };
   }
   const { json, tagged, mutable } = toPlainJson(value);
-  const bytes = Buffer.from(JSON.stringify(json));
-  return { bytes, encoding: tagged ? 'typed-json' : 'json', compressed: false, mutable };
+  return new EncodedJson(JSON.stringify(json), tagged ? 'typed-json' : 'json', mutable);
 }
 
 function encodeCustom(value: unknown, codec: Codec): EncodedValue {
@@ -114,21 +143,26 @@ export function decompressValue(encoded: EncodedValue, maxBytes: number): Encode
   }
 }
 
-function decodeBytes({ bytes, encoding }: EncodedValue, codec: Codec | undefined): unknown {
-  switch (encoding) {
+function decodeBytes(encoded: EncodedValue, codec: Codec | undefined): unknown {
+  switch (encoded.encoding) {
     case 'json':
-      return parseJson(bytes);
+      return parsed(encoded);
     case 'typed-json':
-      return fromTyped(parseJson(bytes));
+      return fromTyped(parsed(encoded));
     case 'bytes':
-      return new Uint8Array(bytes);
+      return new Uint8Array(encoded.bytes);
     case 'buffer':
-      return Buffer.from(bytes);
+      return Buffer.from(encoded.bytes);
     case 'custom':
       if (codec === undefined) throw new CorruptValueError('The stored value needs a codec, and none was given.');
       // A copy, since many codecs answer with views into what they were given.
-      return codec.decode(codec.isShared === true ? bytes : Buffer.from(bytes));
+      return codec.decode(codec.isShared === true ? encoded.bytes : Buffer.from(encoded.bytes));
   }
+}
+
+/** What `encodeDefault` made holds no own __proto__ field. */
+function parsed(encoded: EncodedValue): unknown {
+  return encoded.text === undefined ? parseJson(encoded.bytes) : JSON.parse(encoded.text);
 }
 
 /** An own __proto__ field would turn against whoever merges the value into another object. */

@@ -11,7 +11,7 @@ import { newIds } from './new-ids.js';
 import { freshMs, type Policy } from './policy.js';
 import type { ReadRequest } from './call.js';
 import type { ReadRoad } from './read-road.js';
-import { encodeValue, type EncodedValue } from './value.js';
+import { encodeValue, type EncodedValue, sizeOf } from './value.js';
 
 /**
  * The one road on which anything is written or invalidated: locally, in Redis, locally again, so that nothing that was
@@ -143,7 +143,7 @@ export class WriteRoad {
         {},
       );
     }
-    const size = reason === undefined && status === 'applied' ? { bytes: encoded.bytes.length } : {};
+    const size = reason === undefined && status === 'applied' ? { bytes: sizeOf(encoded) } : {};
     events.emit('write', { cache: core.name, key, status, durationMs: clock.nowMs() - startedAtMs, ...size });
     return status;
   }
@@ -198,10 +198,10 @@ export class WriteRoad {
   }
 
   /** @throws UncacheableValueError for a sensitive value, where the policy says so */
-  #reasonNotToStore(value: unknown, lifetimeMs: number | false, { bytes }: EncodedValue, policy: Policy) {
+  #reasonNotToStore(value: unknown, lifetimeMs: number | false, encoded: EncodedValue, policy: Policy) {
     if (policy.denied?.refuses(value)) return 'sensitive';
     if (lifetimeMs === false) return 'skipped';
-    return bytes.length > policy.maxValueBytes ? 'too-large' : undefined;
+    return sizeOf(encoded) > policy.maxValueBytes ? 'too-large' : undefined;
   }
 
   #entryInvalidation(key: string): Invalidation {
