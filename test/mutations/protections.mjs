@@ -32,8 +32,8 @@ export const protections = [
   {
     removes: 'that ids are read before the load',
     file: 'cache/loads.ts',
-    find: 'await this.#withValueTags(request.flight, lease.ids, valueTags)',
-    replace: 'await this.leases.idsFor(lease.slotKey, request.tags, new Map(), true)',
+    find: 'valueTags.length === 0 ? lease.ids : await this.#withValueTags(flight, lease.ids, valueTags)',
+    replace: 'await newIds(this.core, slotKey, request.tags, new Map(), true)',
     spec: 'late-loader',
     test: 'a tag is invalidated by another process',
   },

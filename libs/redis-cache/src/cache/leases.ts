@@ -42,7 +42,8 @@ export class Leases {
   ) {
     try {
       for (let idsAreFresh = request.isStrong; ; idsAreFresh = true) {
-        const ids = await newIds(this.core, lease.slotKey, request.tags, found.ids, idsAreFresh);
+        const known = newIds(this.core, lease.slotKey, request.tags, found.ids, idsAreFresh);
+        const ids = known instanceof Promise ? await known : known;
         const asked = { token: lease.token, digest: digestOf(ids), leaseMs: LEASE_MS, idsAreFresh };
         const acquired = await redis.tier.acquire(lease.slotKey, found.seenId, asked);
         if (acquired.answer === 'foreign') this.core.foundCorrupt(this.core.keyOf(lease.slotKey));
@@ -69,17 +70,18 @@ export class Leases {
     );
   }
 
-  /** Renews a lease until the returned function is called. */
-  keep({ tier }: Redis, { slotKey, token }: Lease, flight: Flight): () => void {
+  /** Renews a lease until its end. */
+  keep({ tier }: Redis, { slotKey, token }: Lease, flight: Flight): void {
     const held: HeldLease = { tier, slotKey, token, flight };
     this.#held.set(token, held);
     // One timer for all: it comes to each of them within half of its time.
     this.#renewal ??= setInterval(() => {
       this.#renew();
     }, LEASE_MS / 2).unref();
-    return () => {
-      this.#held.delete(token);
-    };
+  }
+
+  end(token: string): void {
+    this.#held.delete(token);
   }
 
   #renew(): void {

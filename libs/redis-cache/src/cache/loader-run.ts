@@ -54,39 +54,15 @@ export function checkBulkLoader(loader: unknown, method: string): void {
 export async function runLoader(
   cache: object,
   loader: Loader<unknown>,
-  flight: { readonly key: string; readonly signal: AbortSignal; readonly isRefresh: boolean },
+  flight: ContextSource,
   previous: unknown,
 ): Promise<Loaded> {
-  let ttl: Duration | Date | undefined;
-  let graceMs: number | undefined;
-  let tags: readonly string[] | undefined;
-  let isSkipped = false;
-  const loadContext: LoadContext = {
-    key: flight.key,
-    previous,
-    isRefresh: flight.isRefresh,
-    // Made when it is first looked at.
-    get signal() {
-      return flight.signal;
-    },
-    setTtl: (given) => {
-      ttl = given;
-    },
-    setGrace: (given) => {
-      graceMs = toMsOrZero(given, 'grace');
-    },
-    setTags: (given) => {
-      tags = checkList(given, 'tags', 'strings');
-    },
-    skip: () => {
-      isSkipped = true;
-    },
-  };
+  const context = new Context(flight, previous);
   const load: Load = { cache, key: flight.key, outer: innermostLoad(), hasEnded: false };
   let value: unknown;
   loadsUnderWay += 1;
   try {
-    value = await running.run(load, async () => loader(loadContext));
+    value = await running.run(load, loader, context);
   } finally {
     load.hasEnded = true;
     loadsUnderWay -= 1;
@@ -98,7 +74,65 @@ export async function runLoader(
       key: flight.key,
     });
   }
-  return { value, ttl, graceMs, tags, isSkipped };
+  return context.loaded(value);
+}
+
+interface ContextSource {
+  readonly key: string;
+  readonly signal: AbortSignal;
+  readonly isRefresh: boolean;
+}
+
+/** What a loader gets. Its signal and its functions, which may be taken from it, are made when they are looked at. */
+class Context implements LoadContext {
+  readonly key: string;
+  readonly isRefresh: boolean;
+  readonly #flight: ContextSource;
+  #ttl: Duration | Date | undefined;
+  #graceMs: number | undefined;
+  #tags: readonly string[] | undefined;
+  #isSkipped = false;
+
+  constructor(
+    flight: ContextSource,
+    readonly previous: unknown,
+  ) {
+    this.key = flight.key;
+    this.isRefresh = flight.isRefresh;
+    this.#flight = flight;
+  }
+
+  get signal(): AbortSignal {
+    return this.#flight.signal;
+  }
+
+  get setTtl() {
+    return (given: Duration | Date): void => {
+      this.#ttl = given;
+    };
+  }
+
+  get setGrace() {
+    return (given: Duration | 0): void => {
+      this.#graceMs = toMsOrZero(given, 'grace');
+    };
+  }
+
+  get setTags() {
+    return (given: readonly string[]): void => {
+      this.#tags = checkList(given, 'tags', 'strings');
+    };
+  }
+
+  get skip() {
+    return (): void => {
+      this.#isSkipped = true;
+    };
+  }
+
+  loaded(value: unknown): Loaded {
+    return { value, ttl: this.#ttl, graceMs: this.#graceMs, tags: this.#tags, isSkipped: this.#isSkipped };
+  }
 }
 
 /** Calls a loader whose result the cache leaves alone. */

@@ -32,10 +32,10 @@ export interface LoadRequest {
 interface Prepared {
   readonly encoded: EncodedValue;
   readonly value: CachedValue;
-  /** How long it is fresh, or why it is not to be stored. */
-  readonly freshMs: number | false;
-  /** It holds a field that is never stored. */
-  readonly isSensitive: boolean;
+  /** How long it is fresh. */
+  readonly freshMs: number;
+  /** Why it is not to be stored, if it is not. */
+  readonly refusal: UnstoredReason | undefined;
   readonly loadMs: number;
   readonly loaded: Loaded;
 }
@@ -119,22 +119,34 @@ export class Loads {
   }
 
   async #loadUnderLease(redis: Redis, request: LoadRequest, lease: Lease): Promise<Outcome> {
-    const stopRenewing = this.leases.keep(redis, lease, request.flight);
+    const { flight, policy } = request;
+    const { slotKey, token } = lease;
+    this.leases.keep(redis, lease, flight);
     // Awaited, so that the next load need not wait for this lease.
-    const abort = (pass: boolean) => redis.tier.abort(lease.slotKey, lease.token, pass).catch(ignore);
+    const abort = (pass: boolean) => redis.tier.abort(slotKey, token, pass).catch(ignore);
     let prepared: Prepared;
     try {
       prepared = await this.#prepare(request);
     } catch (error) {
-      stopRenewing();
+      this.leases.end(token);
       await abort(false);
       throw error;
     }
     try {
-      const stored = await this.#store(redis, request, prepared, lease);
-      if (stored.reason === undefined) return this.#loaded(request, prepared, stored.entry, stored.valueTags);
-      if (stored.reason !== 'refused') await abort(stored.reason !== 'unconfirmed-tags');
-      return this.#unstored(request, prepared, stored.reason, stored.valueTags);
+      if (prepared.refusal !== undefined) {
+        await abort(true);
+        return this.#unstored(request, prepared, prepared.refusal);
+      }
+      const valueTags = this.#valueTags(prepared, request);
+      const ids = valueTags.length === 0 ? lease.ids : await this.#withValueTags(flight, lease.ids, valueTags);
+      if (ids === undefined) {
+        await abort(false);
+        return this.#unstored(request, prepared, 'unconfirmed-tags', valueTags);
+      }
+      const { toBytes, entry, lifetimeMs } = this.#newEntry(flight.key, prepared, ids, policy);
+      const isFilled = await redis.tier.fill(slotKey, token, toBytes(), lifetimeMs);
+      if (!isFilled) return this.#unstored(request, prepared, 'refused', valueTags);
+      return this.#loaded(request, prepared, entry, valueTags);
     } catch (error) {
       // A Redis that did not answer the fill would keep the caller waiting for this, too.
       const aborted = abort(false);
@@ -142,28 +154,8 @@ export class Loads {
       await aborted;
       throw error;
     } finally {
-      stopRenewing();
+      this.leases.end(token);
     }
-  }
-
-  async #store(redis: Redis, request: LoadRequest, prepared: Prepared, lease: Lease) {
-    if (prepared.value.bytes > request.policy.maxValueBytes) return { reason: 'too-large' } as const;
-    if (prepared.isSensitive) return { reason: 'sensitive' } as const;
-    if (prepared.freshMs === false || prepared.loaded.isSkipped) return { reason: 'skipped' } as const;
-    const valueTags = this.#valueTags(prepared, request);
-    const ids = await this.#withValueTags(request.flight, lease.ids, valueTags);
-    if (ids === undefined) return { reason: 'unconfirmed-tags', valueTags } as const;
-    const { toBytes, entry, lifetimeMs } = newEntry(
-      this.core,
-      request.flight.key,
-      prepared.encoded,
-      prepared.value,
-      ids,
-      { ...prepared, freshMs: prepared.freshMs, graceMs: prepared.loaded.graceMs },
-      request.policy,
-    );
-    const isFilled = await redis.tier.fill(lease.slotKey, lease.token, toBytes(), lifetimeMs);
-    return isFilled ? ({ reason: undefined, entry, valueTags } as const) : ({ reason: 'refused', valueTags } as const);
   }
 
   /** Tags of the value that were not known before the load. */
@@ -196,7 +188,6 @@ export class Loads {
     ids: readonly TagId[],
     valueTags: readonly string[],
   ): Promise<readonly TagId[] | undefined> {
-    if (valueTags.length === 0) return ids;
     const { tagTable, coherence } = this.core.backend;
     const own = await Promise.all(valueTags.map(async (tag) => ({ tag, id: await tagTable.ensure(tag) })));
     if (!(await coherence.provenNow(valueTags))) return undefined;
@@ -218,7 +209,11 @@ export class Loads {
       // After encoding, which refuses cycles.
       const isSensitive = policy.denied?.refuses(loaded.value) ?? false;
       const lifetimeMs = !isSensitive && freshMs(policy, loaded.ttl, loaded.value, limits);
-      return { encoded, value, freshMs: lifetimeMs, isSensitive, loadMs, loaded };
+      let refusal: UnstoredReason | undefined;
+      if (value.bytes > policy.maxValueBytes) refusal = 'too-large';
+      else if (isSensitive) refusal = 'sensitive';
+      else if (lifetimeMs === false || loaded.isSkipped) refusal = 'skipped';
+      return { encoded, value, freshMs: lifetimeMs === false ? 0 : lifetimeMs, refusal, loadMs, loaded };
     } catch (error) {
       this.core.stats.loadErrors += 1;
       if (error instanceof UncacheableValueError) this.core.stats.unencodable += 1;
@@ -242,8 +237,8 @@ export class Loads {
     const trust = { untilMs: clock.nowMs() + maxStalenessMs };
     const prepared = await this.#prepare(request);
     const outcome = this.#unstored(request, prepared, 'unavailable');
-    const mayRemember = policy.usesMemory && !flight.isCut && !request.isStrong && prepared.freshMs !== false;
-    if (!mayRemember || prepared.loaded.isSkipped || prepared.value.bytes > policy.maxValueBytes) return outcome;
+    const mayRemember = policy.usesMemory && !flight.isCut && !request.isStrong;
+    if (!mayRemember || prepared.refusal !== undefined) return outcome;
     const tags = [...this.core.reservedTags(flight.key), ...request.tags, ...this.#valueTags(prepared, request)];
     if (flight.hasMarkerBefore(flight.markersSeen, tags)) return outcome;
     const ids = tags.map((tag) => ({ tag, id: '' }));
@@ -261,23 +256,17 @@ export class Loads {
     const { flight, policy } = request;
     const before = await newIds(this.core, this.core.slotKey(flight.key), request.tags);
     const prepared = await this.#prepare(request);
-    if (prepared.isSensitive) return this.#unstored(request, prepared, 'sensitive');
-    if (prepared.freshMs === false || prepared.loaded.isSkipped) return this.#unstored(request, prepared, 'skipped');
-    if (prepared.value.bytes > policy.maxValueBytes) return this.#unstored(request, prepared, 'too-large');
+    if (prepared.refusal !== undefined) return this.#unstored(request, prepared, prepared.refusal);
     const valueTags = this.#valueTags(prepared, request);
-    const ids = await this.#withValueTags(flight, before, valueTags);
+    const ids = valueTags.length === 0 ? before : await this.#withValueTags(flight, before, valueTags);
     if (flight.isCut || ids === undefined) return this.#unstored(request, prepared, 'refused', valueTags);
-    const { entry } = newEntry(
-      this.core,
-      flight.key,
-      prepared.encoded,
-      prepared.value,
-      ids,
-      { ...prepared, freshMs: prepared.freshMs, graceMs: prepared.loaded.graceMs },
-      policy,
-    );
+    const { entry } = this.#newEntry(flight.key, prepared, ids, policy);
     if (policy.usesMemory) this.core.memory?.set(flight.key, entry);
     return this.#loaded(request, prepared, entry, valueTags);
+  }
+
+  #newEntry(key: string, { encoded, value, freshMs, loadMs, loaded }: Prepared, ids: readonly TagId[], policy: Policy) {
+    return newEntry(this.core, key, encoded, value, ids, { freshMs, loadMs, graceMs: loaded.graceMs }, policy);
   }
 
   #loaded(request: LoadRequest, prepared: Prepared, entry: Entry, valueTags: readonly string[]): Outcome {
@@ -295,10 +284,9 @@ export class Loads {
     stats.unstored += 1;
     backend.events.emit('unstored', { cache: name, key: request.flight.key, reason });
     this.#report(request, prepared.loadMs);
-    const times = { freshMs: prepared.freshMs === false ? 0 : prepared.freshMs, loadMs: prepared.loadMs };
     const { key } = request.flight;
     const none = this.core.reservedTags(key).map((tag) => ({ tag, id: NO_ID }));
-    const { entry } = newEntry(this.core, key, prepared.encoded, prepared.value, none, times, request.policy);
+    const { entry } = this.#newEntry(key, prepared, none, request.policy);
     return { entry: { ...entry, id: '' }, source: 'loader', isStored: false, valueTags };
   }
 
