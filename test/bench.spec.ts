@@ -4,6 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { hitRatio, optimum } from '../bench/policies/replay.mjs';
+import { parseTrace } from '../bench/policies/traces.mjs';
 import { regressions } from '../bench/speed/regression.mjs';
 import type { MeasureResult, RaceResult, Results } from '../bench/speed/results.mjs';
 import { merged } from '../bench/speed/results.mjs';
@@ -108,6 +110,46 @@ describe('the comparison with committed results', () => {
       ['two', 0.5],
       ['one', 0.9],
     ]);
+  });
+});
+
+describe('the replay of traces', () => {
+  /** Where there is no room for all, leaves out each in turn and takes the best. */
+  const bestHits = (size: number, [key, ...rest]: string[], held: string[] = []): number => {
+    if (key === undefined) return 0;
+    const isHit = held.includes(key);
+    const all = isHit ? held : [...held, key];
+    const choices = all.length > size ? all.map((left) => all.filter((other) => other !== left)) : [all];
+    return Number(isHit) + Math.max(...choices.map((choice) => bestHits(size, rest, choice)));
+  };
+
+  it.each([
+    'a b c a b c a b c',
+    'a b c d a b c d a b',
+    'a a b b c c a b c a',
+    'a b a c a d a b a c',
+    'a b c d d c b a a b',
+  ])('finds the optimum of %s that trying everything finds', (trace) => {
+    const keys = trace.split(' ');
+    for (const size of [1, 2, 3]) expect(optimum(size, keys, 1) * keys.length).toBeCloseTo(bestHits(size, keys));
+  });
+
+  it('holds nothing at the first read where the second one fills', () => {
+    const held = new Map<string, object>();
+    const unbounded = {
+      get: (key: string) => held.get(key),
+      set: (key: string, value: object) => held.set(key, value),
+    };
+    const keys = ['a', 'a', 'a', 'b', 'a', 'b'];
+    expect(hitRatio(unbounded, keys, 2)).toBeCloseTo(2 / 6);
+    expect(optimum(9, keys, 2)).toBeCloseTo(2 / 6);
+    expect(optimum(9, keys, 1)).toBeCloseTo(4 / 6);
+  });
+
+  it('reads a key a line, and runs of blocks', () => {
+    expect(parseTrace(['7', '', '8 ', '7'], 'keys')).toEqual(['7', '8', '7']);
+    expect(parseTrace(['5 3 0 0', '9 1 0 1'], 'arc')).toEqual(['5', '6', '7', '9']);
+    expect(() => parseTrace(['5'], 'lirs')).toThrow('keys or arc');
   });
 });
 
