@@ -29,7 +29,7 @@ for (const folder of ['node_modules', 'libs/redis-cache/node_modules']) {
 function passes(spec, test) {
   const pattern = test.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
   const jest = join(copy, 'node_modules/jest/bin/jest.js');
-  const run = spawnSync(process.execPath, [jest, '--no-coverage', `test/${spec}.spec.ts`, '-t', pattern], {
+  const run = spawnSync(process.execPath, [jest, '--no-coverage', `/${spec}.spec.ts`, '-t', pattern], {
     cwd: copy,
     encoding: 'utf8',
     timeout: 60_000,
@@ -37,7 +37,7 @@ function passes(spec, test) {
   // What hangs does not pass.
   if (run.signal !== null) return false;
   const ran = /Tests:.*?(\d+) (?:passed|failed)/.exec(run.stderr ?? '');
-  if (!ran) throw new Error(`No test of test/${spec}.spec.ts matches "${test}":\n${run.stderr}`);
+  if (!ran) throw new Error(`No test of ${spec}.spec.ts matches "${test}":\n${run.stderr}`);
   return run.status === 0;
 }
 

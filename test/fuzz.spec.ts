@@ -176,9 +176,7 @@ describe('values', () => {
       freshUntilMs: 2,
       servableUntilMs: 3,
       loadMs: 4,
-      namespaceId: 'namespace-id',
-      cacheId: 'cache-id-456',
-      tags: [],
+      recorded: { namespaceId: 'namespace-id', cacheId: 'cache-id-456', tags: [] },
       softExpired: false,
       negative: false,
       codecName: '',
@@ -203,11 +201,13 @@ describe('values', () => {
           const encoded = encodeValue(original, { compressAboveBytes: 40 });
           compressed += Number(encoded.compressed);
           const tags = names.map((tag) => ({ tag, id: 'tag-id-12345' }));
-          const envelope = decodeEnvelope(envelopeOf({ tags, value: encoded }))!;
+          const envelope = decodeEnvelope(
+            envelopeOf({ recorded: { namespaceId: 'namespace-id', cacheId: 'cache-id-456', tags }, value: encoded }),
+          )!;
           const decoded = decodeValue(envelope.value, { maxBytes: 1e6 });
           if (!isDeepStrictEqual(decoded, original)) throw new Error(`it became ${fc.stringify(decoded)}`);
-          if (!isDeepStrictEqual(envelope.tags, tags))
-            throw new Error(`its tags became ${fc.stringify(envelope.tags)}`);
+          if (!isDeepStrictEqual(envelope.recorded.tags, tags))
+            throw new Error(`its tags became ${fc.stringify(envelope.recorded.tags)}`);
         },
       );
       expect(globalFields()).toBe(fieldsBefore);

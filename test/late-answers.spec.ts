@@ -59,6 +59,8 @@ describe('an announcement that is late', () => {
       const [far, near] = await startPair();
       await trusted(far);
       await inMemory(far.defaultCache, 'k', 'old', ['t']);
+      // Now every id is known.
+      await far.defaultCache.getMany(['another', 'k']);
       lab.nodes[0]!.proxy.apply({ type: 'black-hole' }, ['link']);
       await invalidate(near.defaultCache);
       expect(await far.defaultCache.get('k', { consistency: 'strong' })).toBeUndefined();

@@ -71,7 +71,7 @@ export const protections = [
   },
   {
     removes: 'the end of trust',
-    file: 'cache/read-road.ts',
+    file: 'cache/entry-judge.ts',
     find: 'if (nowMs >= grounds.trust.untilMs) return false;',
     replace: '',
     spec: 'bounded-staleness',
@@ -262,6 +262,14 @@ export const protections = [
     test: 'of the cache does not matter to a strong call',
   },
   {
+    removes: 'that a strong read does not rely on what earlier reads found known',
+    file: 'cache/entry-reader.ts',
+    find: 'if (isUnchanged && !reading.isStrong) return true;',
+    replace: 'if (isUnchanged) return true;',
+    spec: 'late-answers',
+    test: 'of the cache does not matter to a strong call',
+  },
+  {
     removes: 'that a strong read asks for the ids the entry recorded',
     file: 'cache/entry-judge.ts',
     find: 'return isStrong || tagTable.known(tag) !== id;',
@@ -334,8 +342,16 @@ export const protections = [
     test: 'a further connection for reads',
   },
   {
+    removes: 'that an id which was read for one call counts in that call only',
+    file: 'cache/entry-judge.ts',
+    find: 'verifiedAtVersion: tagTable.version - 1, isOutage: false };',
+    replace: 'verifiedAtVersion: tagTable.version, isOutage: false };',
+    spec: 'entry-judge',
+    test: 'believes an id that was read for one call',
+  },
+  {
     removes: 'the trust in the owners of tags',
-    file: 'cache/read-road.ts',
+    file: 'cache/entry-judge.ts',
     find: '    for (const { untilMs } of grounds.tagTrusts) if (nowMs >= untilMs) return false;\n',
     replace: '',
     spec: 'cluster-memory',

@@ -57,12 +57,14 @@ describe('entries stored by wire version 2', () => {
       freshUntilMs: 1_769_860_860_000,
       servableUntilMs: 1_769_864_400_000,
       loadMs: 35,
-      namespaceId: 'namespace-id',
-      cacheId: 'cache-id-456',
-      tags: [
-        { tag: 'user:42', id: 'tag-id-00001' },
-        { tag: 'rôle', id: 'tag-id-00002' },
-      ],
+      recorded: {
+        namespaceId: 'namespace-id',
+        cacheId: 'cache-id-456',
+        tags: [
+          { tag: 'user:42', id: 'tag-id-00001' },
+          { tag: 'rôle', id: 'tag-id-00002' },
+        ],
+      },
       softExpired: name === 'json.bin',
       negative: value === null || value === undefined,
       codecName: name === 'custom.bin' ? 'upper-1' : '',

@@ -74,7 +74,7 @@ export async function countTagged(engine: CacheEngine, name: string, tag: string
   const isTagged = await Promise.all(
     looked.map(async (slotKey) => {
       const raw = await connection.get(keyspace.of('e', slotKey)).catch(unlessRedisFailed);
-      return raw !== null && decodeEnvelope(raw)?.tags.some((each) => each.tag === stored) === true;
+      return raw !== null && decodeEnvelope(raw)?.recorded.tags.some((each) => each.tag === stored) === true;
     }),
   );
   const tagged = looked.filter((_, index) => isTagged[index]);

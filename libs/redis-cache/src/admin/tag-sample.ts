@@ -44,7 +44,7 @@ export async function sampleTags(engine: CacheEngine, connection: RedisConnectio
     for (let start = 0; start < looked.length; start += BATCH) {
       const raws = await Promise.all(looked.slice(start, start + BATCH).map((key) => connection.get(key)));
       for (const raw of raws) {
-        for (const { tag, id } of raw === null ? [] : (decodeEnvelope(raw)?.tags ?? [])) {
+        for (const { tag, id } of raw === null ? [] : (decodeEnvelope(raw)?.recorded.tags ?? [])) {
           ids.set(tag, [...(ids.get(tag) ?? []), id]);
         }
       }

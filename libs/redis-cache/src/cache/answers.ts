@@ -8,7 +8,7 @@ import type { Outcome } from './flight.js';
 import type { Key } from './key.js';
 import { runUncached } from './loader-run.js';
 import type { Entry } from './memory-tier.js';
-import { type Policy, resolvePolicy } from './policy.js';
+import { type Policy, resolvePolicy, tagsAlone } from './policy.js';
 import type { FoundEntry, ReadRoad } from './read-road.js';
 
 /** What `lookup` finds: a value with its age, or why there is none. */
@@ -113,10 +113,11 @@ export class Answers {
   lookup<T>(storedKey: string, options: CallOptions<T> | undefined): Promise<Lookup<T>> {
     const policy = this.#resolve(options);
     return new Promise((resolve, reject) => {
-      this.#look(storedKey, policy, options, reject, (found) => {
+      const depart = (found: FoundEntry | MissReason): void => {
         if (typeof found === 'string') resolve({ isHit: false, reason: found });
         else resolve(this.lookedUp(found.entry, found.source, found.isStale, options?.values === 'copy'));
-      });
+      };
+      this.#look(storedKey, 0, policy, options, new Looks(this, this.core, depart, reject));
     });
   }
 
@@ -124,9 +125,10 @@ export class Answers {
   get<T>(storedKey: string, options: CallOptions<T> | undefined): Promise<T | undefined> {
     const policy = this.#resolve(options);
     return new Promise((resolve, reject) => {
-      this.#look(storedKey, policy, options, reject, (found) => {
+      const depart = (found: FoundEntry | MissReason): void => {
         resolve(freshValue(found, options) as T | undefined);
-      });
+      };
+      this.#look(storedKey, 0, policy, options, new Looks(this, this.core, depart, reject));
     });
   }
 
@@ -137,46 +139,42 @@ export class Answers {
       const values = new Array<T | undefined>(storedKeys.length);
       let missing = storedKeys.length;
       if (missing === 0) resolve(values);
+      const depart = (found: FoundEntry | MissReason, index: number): void => {
+        values[index] = freshValue(found, options) as T | undefined;
+        missing -= 1;
+        if (missing === 0) resolve(values);
+      };
+      const looks = new Looks(this, this.core, depart, reject);
       for (let index = 0; index < storedKeys.length; index++) {
-        this.#look(storedKeys[index] as string, policy, options, reject, (found) => {
-          values[index] = freshValue(found, options) as T | undefined;
-          missing -= 1;
-          if (missing === 0) resolve(values);
-        });
+        this.#look(storedKeys[index] as string, index, policy, options, looks);
       }
     });
   }
 
-  #look(
-    key: string,
-    policy: Policy,
-    options: CallOptions<never> | undefined,
-    reject: (error: unknown) => void,
-    depart: (found: FoundEntry | MissReason) => void,
-  ): void {
+  #look(key: string, index: number, policy: Policy, options: CallOptions<never> | undefined, looks: Looks): void {
     if (!this.isEnabled) {
-      depart('disabled');
+      looks.depart('disabled', index);
       return;
     }
     const hot = this.hot(key, options);
     if (hot !== undefined) {
-      depart({ entry: hot, source: 'l1', isStale: false });
+      looks.depart({ entry: hot, source: 'l1', isStale: false }, index);
       return;
     }
     if (!this.isAnswering || options?.bypass === true) {
-      depart('bypassed');
+      looks.depart('bypassed', index);
       return;
     }
-    const look = new Look(this, key, this.core.backend.clock.nowMs(), this.core.storeTier, depart, reject);
-    const remembered = this.road.find(key, policy, options?.consistency === 'strong', look);
+    const look = new Look(looks, key, index);
+    const remembered = this.road.find(key, policy, options?.consistency === 'strong', look, looks.startedAtMs);
     if (remembered !== undefined) look.ended(remembered);
   }
 
   /** Counts what a look without a load came to. */
-  looked(key: string, found: FoundEntry | MissReason, startedAtMs: number): void {
-    const { stats, backend } = this.core;
+  looked(key: string, found: FoundEntry | MissReason, startedAtMs: number, atMs: number): void {
+    const { stats } = this.core;
     const isEntry = typeof found !== 'string';
-    stats.recordAnswer(backend.clock.nowMs() - startedAtMs, isEntry && found.source === 'l1');
+    stats.recordAnswer(atMs - startedAtMs, isEntry && found.source === 'l1');
     if (isEntry) this.#countHit(key, found.source, found.isStale);
     else this.#missed(key, found);
   }
@@ -194,12 +192,13 @@ export class Answers {
     departure: Departure<T, Answer>,
     onWait?: () => void,
   ): Promise<Answer> {
-    const policy = this.#resolve(options);
+    const ownTags = tagsAlone(this.policy, options);
+    const policy = ownTags === undefined ? this.#resolve(options) : this.policy;
     if (!this.isAnswering || options?.bypass === true) {
       this.core.stats.bypassed += 1;
       return runUncached(storedKey, loader).then((value) => departure.uncached(value));
     }
-    const { tags } = policy;
+    const tags = ownTags ?? policy.tags;
     const isStrong = options?.consistency === 'strong';
     const nowMs = this.core.backend.clock.nowMs();
     return new Promise((resolve, reject) => {
@@ -222,11 +221,11 @@ export class Answers {
 
   /** Counts what a call got. */
   arrived(call: ReadRequest, outcome: Outcome, isShared: boolean, startedAtMs: number): void {
-    const { entry, staleness } = outcome;
-    const source = this.#sourceOf(outcome);
     const { stats, backend } = this.core;
+    const { entry, staleness, atMs = backend.clock.nowMs() } = outcome;
+    const source = this.#sourceOf(outcome);
     const loadMs = source === 'loader' ? entry.loadMs : 0;
-    stats.recordAnswer(Math.max(0, backend.clock.nowMs() - startedAtMs - loadMs), source === 'l1');
+    stats.recordAnswer(Math.max(0, atMs - startedAtMs - loadMs), source === 'l1');
     if (isShared) stats.coalesced += 1;
     if (staleness !== undefined) {
       backend.events.emit('stale', { cache: this.core.name, key: call.key, reason: staleness });
@@ -301,30 +300,47 @@ export class Answers {
   }
 }
 
-/** A look at one key. */
+/** Looks at keys that one call asks for. */
+class Looks {
+  readonly startedAtMs: number;
+
+  constructor(
+    readonly answers: Answers,
+    readonly core: CacheCore,
+    readonly depart: (found: FoundEntry | MissReason, index: number) => void,
+    readonly failed: (error: unknown) => void,
+  ) {
+    this.startedAtMs = core.backend.clock.nowMs();
+  }
+}
+
 class Look implements ReadListener {
   constructor(
-    private readonly answers: Answers,
+    private readonly looks: Looks,
     private readonly key: string,
-    private readonly startedAtMs: number,
-    private readonly storeTier: 'l1' | 'l2',
-    private readonly depart: (found: FoundEntry | MissReason) => void,
-    readonly failed: (error: unknown) => void,
+    private readonly index: number,
   ) {}
 
-  found(found: Found): void {
-    if (found.state === 'unavailable') this.ended('unavailable');
-    else if (found.state === 'none') this.ended(found.reason);
-    else this.ended({ entry: found.entry, source: this.storeTier, isStale: found.state === 'stale' });
+  found(found: Found, atMs?: number): void {
+    if (found.state === 'unavailable') this.ended('unavailable', atMs);
+    else if (found.state === 'none') this.ended(found.reason, atMs);
+    else {
+      this.ended({ entry: found.entry, source: this.looks.core.storeTier, isStale: found.state === 'stale' }, atMs);
+    }
   }
 
-  ended(found: FoundEntry | MissReason): void {
+  ended(found: FoundEntry | MissReason, atMs?: number): void {
+    const { answers, core, startedAtMs } = this.looks;
     try {
-      this.answers.looked(this.key, found, this.startedAtMs);
-      this.depart(found);
+      answers.looked(this.key, found, startedAtMs, atMs ?? core.backend.clock.nowMs());
+      this.looks.depart(found, this.index);
     } catch (error) {
       this.failed(error);
     }
+  }
+
+  failed(error: unknown): void {
+    this.looks.failed(error);
   }
 }
 

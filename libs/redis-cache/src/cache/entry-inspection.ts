@@ -1,7 +1,8 @@
 import type { MissReason } from '../events.js';
 import { type CacheCore, isUnanswered } from './backend.js';
 import { EntryJudge, type KnownIds } from './entry-judge.js';
-import { decodeEnvelope, type Envelope, type TagId } from './envelope.js';
+import { decodeEnvelope, type Envelope } from './envelope.js';
+import type { TagId } from './recorded.js';
 import type { Key } from './key.js';
 import type { Entry } from './memory-tier.js';
 import type { Policy } from './policy.js';
@@ -194,7 +195,11 @@ function timesOf(
   };
 }
 
-function recordedIds(core: CacheCore, storedKey: string, { namespaceId, cacheId, tags }: Envelope): readonly TagId[] {
+function recordedIds(
+  core: CacheCore,
+  storedKey: string,
+  { recorded: { namespaceId, cacheId, tags } }: Envelope,
+): readonly TagId[] {
   const [namespace, cache] = core.reservedTags(storedKey);
   return [{ tag: namespace, id: namespaceId }, { tag: cache, id: cacheId }, ...tags];
 }

@@ -1,7 +1,8 @@
 import type { MissReason } from '../events.js';
 import type { CacheCore } from './backend.js';
 import { type CachedValue, cachedValue } from './cached-value.js';
-import { decodeEnvelope, ENTRY_ID_BYTES, ENTRY_ID_OFFSET, type Envelope, type TagId } from './envelope.js';
+import { decodeEnvelope, ENTRY_ID_BYTES, ENTRY_ID_OFFSET, type Envelope } from './envelope.js';
+import type { Recorded, TagId } from './recorded.js';
 import type { Entry, Grounds } from './memory-tier.js';
 import type { Clock } from '../time.js';
 import type { Policy } from './policy.js';
@@ -27,9 +28,7 @@ interface Judged {
   readonly slotKey: string;
   readonly raw: Buffer;
   readonly envelope: Envelope;
-  readonly recorded: readonly TagId[];
-  /** Of the tag table, when its ids were looked at. */
-  readonly version: number;
+  readonly grounds: Grounds;
   readonly policy: Policy;
   readonly ids: KnownIds;
 }
@@ -40,8 +39,8 @@ export const NO_TRUSTS: readonly Trust[] = [];
  * Decides whether entries of one cache may be used: readable, within their lifetime, and with ids that are all current.
  */
 export class EntryJudge {
-  #lastIds: readonly TagId[] = [];
-  #lastGrounds: Grounds | undefined;
+  /** By what entries recorded, which is one object for all that recorded the same. */
+  readonly #grounds = new WeakMap<Recorded, Grounds>();
 
   constructor(private readonly core: CacheCore) {}
 
@@ -56,13 +55,29 @@ export class EntryJudge {
   ): Found | Promise<Found> {
     const envelope = decodeEnvelope(raw);
     if (envelope === undefined || envelope.codecName !== (policy.codec?.name ?? '')) return none('corrupt', raw, ids);
-    const recorded = this.#recordedIds(slotKey, envelope);
-    const version = this.core.backend.tagTable.version;
-    const judged: Judged = { slotKey, raw, envelope, recorded, version, policy, ids };
-    if (this.#allKnown(recorded, ids, nowMs)) return this.#use(judged, nowMs);
+    const grounds = this.#groundsOf(slotKey, envelope.recorded);
+    const recorded = grounds.ids;
+    const judged: Judged = { slotKey, raw, envelope, grounds, policy, ids };
+    if (ids.size === 0 ? this.holds(grounds, nowMs) : recorded.every(({ tag, id }) => ids.get(tag) === id)) {
+      return this.#use(judged, nowMs);
+    }
     return this.#areCurrent(recorded, ids, isStrong).then((are) =>
       are ? this.#use(judged, this.core.backend.clock.nowMs()) : none('invalidated', raw, ids),
     );
+  }
+
+  /**
+   * Whether what was remembered on these grounds may be used without asking anybody. Only ids that the tag table knows count as
+   * verified: one that was read for a single call may have been overtaken by the announcement of its end.
+   */
+  holds(grounds: Grounds, nowMs: number): boolean {
+    if (nowMs >= grounds.trust.untilMs) return false;
+    for (const { untilMs } of grounds.tagTrusts) if (nowMs >= untilMs) return false;
+    const { tagTable } = this.core.backend;
+    if (grounds.isOutage || grounds.verifiedAtVersion === tagTable.version) return true;
+    if (!this.areKnownCurrent(grounds.ids, nowMs)) return false;
+    grounds.verifiedAtVersion = tagTable.version;
+    return true;
   }
 
   /** Whether all ids are current as far as this process knows without asking. */
@@ -91,11 +106,6 @@ export class EntryJudge {
     return new Map(tags.map((tag, index) => [tag, answers[index]]));
   }
 
-  #allKnown(recorded: readonly TagId[], ids: KnownIds, nowMs: number): boolean {
-    if (ids.size === 0) return this.areKnownCurrent(recorded, nowMs);
-    return recorded.every(({ tag, id }) => ids.get(tag) === id);
-  }
-
   /** Asks Redis for every id that is unknown or differs: the table may lag behind. */
   async #areCurrent(recorded: readonly TagId[], ids: KnownIds, isStrong: boolean): Promise<boolean> {
     const { tagTable } = this.core.backend;
@@ -115,10 +125,10 @@ export class EntryJudge {
 
   /** An entry whose ids are current, unless its time is over or its value cannot be read. */
   #use(judged: Judged, nowMs: number): Found {
-    const { slotKey, raw, envelope, recorded, ids } = judged;
+    const { slotKey, raw, envelope, grounds, ids } = judged;
     const { redis, serverClockOf } = this.core.backend;
     if (redis !== undefined && redis.journal.queued > 0) {
-      if (recorded.some(({ tag }) => redis.journal.covers('tag', tag))) return none('invalidated', raw, ids);
+      if (grounds.ids.some(({ tag }) => redis.journal.covers('tag', tag))) return none('invalidated', raw, ids);
     }
     const serverNowMs = serverClockOf(slotKey).toServerMs(nowMs);
     if (serverNowMs >= envelope.servableUntilMs || isExpiredWithoutGrace(envelope)) return none('expired', raw, ids);
@@ -128,8 +138,8 @@ export class EntryJudge {
     return { state: isFresh ? 'fresh' : 'stale', entry, seenId: entry.id, ids };
   }
 
-  #entry({ slotKey, envelope, recorded, version, policy }: Judged): Entry | undefined {
-    const { serverClockOf, coherence, clock } = this.core.backend;
+  #entry({ slotKey, envelope, grounds, policy }: Judged): Entry | undefined {
+    const { serverClockOf, clock } = this.core.backend;
     const serverClock = serverClockOf(slotKey);
     let value: CachedValue;
     try {
@@ -150,16 +160,26 @@ export class EntryJudge {
       keptUntilMs: keptUntil(servableUntilMs, policy, clock),
       // Read from bytes it is a double, which V8 would keep in a box of its own.
       loadMs: envelope.loadMs >>> 0,
-      grounds: this.#grounds(recorded, coherence.trustOf(slotKey), version),
+      grounds,
       hasPlainKey: false,
     };
   }
 
-  #grounds(ids: readonly TagId[], trust: Trust, verifiedAtVersion: number): Grounds {
+  #groundsOf(slotKey: string, recorded: Recorded): Grounds {
+    const { coherence, tagTable } = this.core.backend;
+    const trust = coherence.trustOf(slotKey);
+    const [namespace, cache] = this.core.reserved.of(slotKey);
+    const known = this.#grounds.get(recorded);
+    const areSame = known?.ids[0]?.tag === namespace && known.ids[1]?.tag === cache;
+    const ids = areSame
+      ? known.ids
+      : [{ tag: namespace, id: recorded.namespaceId }, { tag: cache, id: recorded.cacheId }, ...recorded.tags];
+    // Found anew for each entry: in a cluster, tags move from server to server.
     const tagTrusts = this.#tagTrusts(trust, ids);
-    const last = this.#lastGrounds;
-    if (last?.ids === ids && last.trust === trust && last.tagTrusts === tagTrusts) return last;
-    return (this.#lastGrounds = { ids, trust, tagTrusts, verifiedAtVersion, isOutage: false });
+    if (areSame && known.trust === trust && areSameTrusts(known.tagTrusts, tagTrusts)) return known;
+    const grounds = { ids, trust, tagTrusts, verifiedAtVersion: tagTable.version - 1, isOutage: false };
+    this.#grounds.set(recorded, grounds);
+    return grounds;
   }
 
   /** Empty but for a cluster, whose tags may be on other nodes than their entries. */
@@ -172,25 +192,10 @@ export class EntryJudge {
     }
     return others ?? NO_TRUSTS;
   }
+}
 
-  /** Entries without tags nearly all have the same ids: one list for them costs nothing at every read. */
-  #recordedIds(slotKey: string, { namespaceId, cacheId, tags }: Envelope): readonly TagId[] {
-    const reserved = this.core.reserved.of(slotKey);
-    // By index: taking a list apart makes an iterator for each read.
-    const namespace = reserved[0];
-    const cache = reserved[1];
-    const lastNamespace = this.#lastIds[0];
-    const lastCache = this.#lastIds[1];
-    const isSame =
-      lastCache?.id === cacheId &&
-      lastCache.tag === cache &&
-      lastNamespace?.id === namespaceId &&
-      lastNamespace.tag === namespace;
-    if (isSame && tags.length === 0) return this.#lastIds;
-    const ids = [{ tag: namespace, id: namespaceId }, { tag: cache, id: cacheId }, ...tags];
-    if (tags.length === 0) this.#lastIds = ids;
-    return ids;
-  }
+function areSameTrusts(some: readonly Trust[], others: readonly Trust[]): boolean {
+  return some === others || (some.length === others.length && some.every((trust, index) => trust === others[index]));
 }
 
 /**

@@ -4,6 +4,7 @@ import type { ValueReceiver } from '../redis/merged-reads.js';
 import type { Policy } from './policy.js';
 import type { RedisTier } from './redis-tier.js';
 import { TransitMap } from './transit-map.js';
+import type { Trust } from './trust.js';
 
 export interface ReadOptions {
   /** Tags whose ids a load would need: asked for together with the entry when they are not known. */
@@ -14,14 +15,15 @@ export interface ReadOptions {
 
 /** Who waits for a read. Told once, never at once; must not throw. */
 export interface ReadListener {
-  found(found: Found): void;
+  /** @param atMs when it was judged, where that is known */
+  found(found: Found, atMs?: number): void;
   /** Never for anything Redis does. */
   failed(error: unknown): void;
 }
 
 /** What a read answers to. */
 interface Host {
-  arrived(reading: Reading, raw: Buffer | null, ids: KnownIds): void;
+  arrived(reading: Reading, raw: Buffer | null, ids: KnownIds, nowMs: number): void;
   failed(reading: Reading, error: unknown): void;
 }
 
@@ -52,17 +54,17 @@ class Reading implements ValueReceiver {
     (this.#others ??= []).push(listener);
   }
 
-  received(raw: Buffer | null): void {
-    this.host.arrived(this, raw, NO_IDS);
+  received(raw: Buffer | null, nowMs: number): void {
+    this.host.arrived(this, raw, NO_IDS, nowMs);
   }
 
   failed(error: unknown): void {
     this.host.failed(this, error);
   }
 
-  tell(found: Found): void {
-    this.listener.found(found);
-    if (this.#others !== undefined) for (const listener of this.#others) listener.found(found);
+  tell(found: Found, atMs?: number): void {
+    this.listener.found(found, atMs);
+    if (this.#others !== undefined) for (const listener of this.#others) listener.found(found, atMs);
   }
 
   tellFailure(error: unknown): void {
@@ -78,9 +80,11 @@ const NO_IDS: KnownIds = new Map();
  */
 export class EntryReader {
   readonly #running = new TransitMap<string, Reading>();
+  /** When the ids of namespace and cache were last known, for each copy of them. */
+  readonly #reservedKnown = new Map<readonly string[], { version: number; trust: Trust }>();
   readonly #host: Host = {
-    arrived: (reading, raw, ids) => {
-      this.#arrived(reading, raw, ids);
+    arrived: (reading, raw, ids, nowMs) => {
+      this.#arrived(reading, raw, ids, nowMs);
     },
     failed: (reading, error) => {
       this.#failed(reading, error);
@@ -143,7 +147,7 @@ export class EntryReader {
     const { slotKey, isStrong, ticket } = reading;
     Promise.all([tier.get(slotKey), this.judge.ask(unknown, isStrong, ticket !== 0)]).then(
       ([value, ids]) => {
-        this.#arrived(reading, value, ids);
+        this.#arrived(reading, value, ids, this.core.backend.clock.nowMs());
       },
       (error: unknown) => {
         this.#failed(reading, error);
@@ -163,8 +167,7 @@ export class EntryReader {
   }
 
   /** Answers at once when nothing has to be asked, which is nearly always. */
-  #arrived(reading: Reading, raw: Buffer | null, ids: KnownIds): void {
-    const nowMs = this.core.backend.clock.nowMs();
+  #arrived(reading: Reading, raw: Buffer | null, ids: KnownIds, nowMs: number): void {
     this.core.stats.recordRead(nowMs - reading.startedAtMs);
     let found: Found | Promise<Found>;
     try {
@@ -175,7 +178,7 @@ export class EntryReader {
       return;
     }
     if (!(found instanceof Promise)) {
-      reading.tell(found);
+      reading.tell(found, nowMs);
       return;
     }
     found
@@ -243,8 +246,20 @@ export class EntryReader {
   /** The tags whose ids have to be asked for, `undefined` when there are none. */
   #unknown(reading: Reading, tags: readonly string[]): readonly string[] | undefined {
     const reserved = this.core.reserved.of(reading.slotKey);
-    if (this.#areKnown(reserved, reading) && this.#areKnown(tags, reading)) return undefined;
+    if (this.#isReservedKnown(reserved, reading) && this.#areKnown(tags, reading)) return undefined;
     return [...reserved, ...tags].filter((tag) => !this.#areKnown([tag], reading));
+  }
+
+  /** A load that finds them forgotten after all asks for them itself. */
+  #isReservedKnown(reserved: readonly string[], reading: Reading): boolean {
+    const { tagTable, coherence } = this.core.backend;
+    const last = this.#reservedKnown.get(reserved);
+    const isUnchanged = last?.version === tagTable.version && reading.startedAtMs < last.trust.untilMs;
+    if (isUnchanged && !reading.isStrong) return true;
+    if (!this.#areKnown(reserved, reading)) return false;
+    const trust = coherence.trustOf(reserved[0] as string);
+    this.#reservedKnown.set(reserved, { version: tagTable.version, trust });
+    return true;
   }
 
   #areKnown(tags: readonly string[], { isStrong, startedAtMs }: Reading): boolean {

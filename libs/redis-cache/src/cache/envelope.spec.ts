@@ -10,7 +10,15 @@ import {
   SOFT_EXPIRED_FLAG,
   type Envelope,
 } from './envelope.js';
+import type { Recorded } from './recorded.js';
 import { encodeValue, type Encoding } from './value.js';
+
+const sampleIds = (changes: Partial<Recorded> = {}): Recorded => ({
+  namespaceId: 'namespace-id',
+  cacheId: 'cache-id-456',
+  tags: [],
+  ...changes,
+});
 
 const sample = (changes: Partial<Envelope> = {}): Envelope => ({
   id: 'entry-id-123',
@@ -18,9 +26,7 @@ const sample = (changes: Partial<Envelope> = {}): Envelope => ({
   freshUntilMs: 1_700_000_060_000,
   servableUntilMs: 1_700_000_120_000,
   loadMs: 35,
-  namespaceId: 'namespace-id',
-  cacheId: 'cache-id-456',
-  tags: [],
+  recorded: sampleIds(),
   softExpired: false,
   negative: false,
   codecName: '',
@@ -37,10 +43,12 @@ const envelope: fc.Arbitrary<Envelope> = fc
     freshUntilMs: instant,
     servableUntilMs: instant,
     loadMs: fc.nat({ max: 2 ** 32 - 1 }),
-    namespaceId: id,
-    cacheId: id,
-    tags: fc.array(fc.record({ tag: fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }), id }), {
-      maxLength: 64,
+    recorded: fc.record({
+      namespaceId: id,
+      cacheId: id,
+      tags: fc.array(fc.record({ tag: fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }), id }), {
+        maxLength: 64,
+      }),
     }),
     softExpired: fc.boolean(),
     negative: fc.boolean(),
@@ -72,7 +80,9 @@ describe('the envelope', () => {
   it('has each field where the description says', () => {
     const tags = [{ tag: 'é', id: 'tag-id-12345' }];
     const value = { bytes: Buffer.from('"x"'), encoding: 'custom' as const, compressed: true, mutable: true };
-    const raw = encodeEnvelope(sample({ tags, value, codecName: 'cbor', softExpired: true, negative: true }));
+    const raw = encodeEnvelope(
+      sample({ recorded: sampleIds({ tags }), value, codecName: 'cbor', softExpired: true, negative: true }),
+    );
     expect(raw.toString('latin1', 0, 3)).toBe('RC2');
     expect(raw[FLAGS_OFFSET]).toBe(4 | 8 | SOFT_EXPIRED_FLAG | 32 | 64);
     expect(raw.toString('latin1', ENTRY_ID_OFFSET, ENTRY_ID_OFFSET + ENTRY_ID_BYTES)).toBe('entry-id-123');
@@ -113,11 +123,14 @@ describe('the envelope', () => {
 
   it.each<[string, Partial<Envelope>]>([
     ['an id that is too short', { id: 'short' }],
-    ['a namespace id that is too long', { namespaceId: 'x'.repeat(13) }],
-    ['no cache id', { cacheId: '' }],
-    ['a tag without a proper id', { tags: [{ tag: 'a', id: 'b' }] }],
-    ['256 tags', { tags: Array.from({ length: 256 }, () => ({ tag: 'a', id: 'tag-id-12345' })) }],
-    ['more than 64 KB of tags', { tags: [{ tag: 'a'.repeat(65_530), id: 'tag-id-12345' }] }],
+    ['a namespace id that is too long', { recorded: sampleIds({ namespaceId: 'x'.repeat(13) }) }],
+    ['no cache id', { recorded: sampleIds({ cacheId: '' }) }],
+    ['a tag without a proper id', { recorded: sampleIds({ tags: [{ tag: 'a', id: 'b' }] }) }],
+    [
+      '256 tags',
+      { recorded: sampleIds({ tags: Array.from({ length: 256 }, () => ({ tag: 'a', id: 'tag-id-12345' })) }) },
+    ],
+    ['more than 64 KB of tags', { recorded: sampleIds({ tags: [{ tag: 'a'.repeat(65_530), id: 'tag-id-12345' }] }) }],
   ])('refuses to be written with %s', (_, changes) => {
     expect(() => encodeEnvelope(sample(changes))).toThrow(expect.objectContaining({ name: 'RangeError' }));
   });
@@ -126,10 +139,12 @@ describe('the envelope', () => {
 describe('decodeEnvelope', () => {
   const withTags = encodeEnvelope(
     sample({
-      tags: [
-        { tag: 'user', id: 'tag-id-00001' },
-        { tag: 'rôle', id: 'tag-id-00002' },
-      ],
+      recorded: sampleIds({
+        tags: [
+          { tag: 'user', id: 'tag-id-00001' },
+          { tag: 'rôle', id: 'tag-id-00002' },
+        ],
+      }),
     }),
   );
 
@@ -204,7 +219,7 @@ describe('decodeEnvelope', () => {
         if (decoded === undefined) return;
         expect(decoded.value.bytes.buffer).toBe(raw.buffer);
         expect(decoded.value.bytes.length).toBeLessThanOrEqual(raw.length);
-        expect(decoded.tags.length).toBeLessThan(256);
+        expect(decoded.recorded.tags.length).toBeLessThan(256);
       }),
       { numRuns: 2000 },
     );

@@ -26,13 +26,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
+import { type Recorded, RecordedIds, type TagId } from './recorded.js';
 import { type EncodedValue, type Encoding, sizeOf } from './value.js';
-
-export interface TagId {
-  readonly tag: string;
-  /** 12 base64url characters. */
-  readonly id: string;
-}
 
 export interface Envelope {
   id: string;
@@ -43,10 +38,8 @@ export interface Envelope {
   servableUntilMs: number;
   /** How long the load took, whole milliseconds. */
   loadMs: number;
-  namespaceId: string;
-  cacheId: string;
-  /** With the ids read before the load began; at most 255. */
-  tags: readonly TagId[];
+  /** One object for all entries that were read with the same. */
+  recorded: Recorded;
   /** Expired by hand: still servable, no longer fresh. */
   softExpired: boolean;
   /** The value is null or undefined. */
@@ -62,6 +55,7 @@ export const ENTRY_ID_BYTES = 12;
 export const SOFT_EXPIRED_FLAG = 16;
 
 const MAGIC = 0x524332; // 'RC2'
+const RECORDED_OFFSET = 44;
 const HEADER_BYTES = 72;
 const CHECKSUM_BYTES = 4;
 const ENCODING_MASK = 7;
@@ -74,7 +68,8 @@ const MAX_U32 = 2 ** 32 - 1;
 
 /** The bytes of an entry. Throws a RangeError for ids of another length or tags beyond 64 KB: the caller's mistake. */
 export function encodeEnvelope(envelope: Envelope): Buffer {
-  const { codecName, tags, value } = envelope;
+  const { codecName, value } = envelope;
+  const { namespaceId, cacheId, tags } = envelope.recorded;
   const tagBytes = tags.reduce((sum, { tag }) => sum + 2 + Buffer.byteLength(tag) + ENTRY_ID_BYTES, 0);
   const payloadOffset = HEADER_BYTES + codecName.length + tagBytes;
   const raw = Buffer.allocUnsafe(payloadOffset + sizeOf(value) + CHECKSUM_BYTES);
@@ -85,8 +80,8 @@ export function encodeEnvelope(envelope: Envelope): Buffer {
   raw.writeDoubleBE(envelope.freshUntilMs, 24);
   raw.writeDoubleBE(envelope.servableUntilMs, 32);
   raw.writeUInt32BE(Math.min(Math.max(Math.round(envelope.loadMs), 0), MAX_U32), 40);
-  writeId(raw, envelope.namespaceId, 44);
-  writeId(raw, envelope.cacheId, 56);
+  writeId(raw, namespaceId, 44);
+  writeId(raw, cacheId, 56);
   raw.writeUInt8(tags.length, 68);
   raw.writeUInt8(codecName.length, 69);
   raw.writeUInt16BE(tagBytes, 70);
@@ -115,7 +110,12 @@ function flagsOf({ value, softExpired, negative }: Envelope): number {
 }
 
 function checksumOf(raw: Buffer): number {
-  return crc32(raw.subarray(ENTRY_ID_OFFSET, -CHECKSUM_BYTES), raw[FLAGS_OFFSET]! & ~SOFT_EXPIRED_FLAG);
+  // A Buffer would take longer to make than a small one to check.
+  const length = raw.length - ENTRY_ID_OFFSET - CHECKSUM_BYTES;
+  return crc32(
+    new Uint8Array(raw.buffer, raw.byteOffset + ENTRY_ID_OFFSET, length),
+    raw[FLAGS_OFFSET]! & ~SOFT_EXPIRED_FLAG,
+  );
 }
 
 function writeId(raw: Buffer, id: string, offset: number): void {
@@ -146,8 +146,8 @@ export function decodeEnvelope(raw: Buffer): Envelope | undefined {
   const tagsOffset = HEADER_BYTES + codecNameBytes;
   const payloadOffset = tagsOffset + raw.readUInt16BE(70);
   if (payloadOffset > end) return undefined;
-  const tags = decodeTags(raw, tagsOffset, payloadOffset, raw[68]!);
-  if (tags === undefined) return undefined;
+  const recorded = recordedIds.get(raw, RECORDED_OFFSET, payloadOffset, decodeRecorded);
+  if (recorded === undefined) return undefined;
 
   return {
     id: raw.toString('latin1', ENTRY_ID_OFFSET, 16),
@@ -155,9 +155,7 @@ export function decodeEnvelope(raw: Buffer): Envelope | undefined {
     freshUntilMs,
     servableUntilMs,
     loadMs: raw.readUInt32BE(40),
-    namespaceId: raw.toString('latin1', 44, 56),
-    cacheId: raw.toString('latin1', 56, 68),
-    tags,
+    recorded,
     softExpired: (flags & SOFT_EXPIRED_FLAG) !== 0,
     negative: (flags & NEGATIVE_FLAG) !== 0,
     codecName: codecNameBytes === 0 ? '' : raw.toString('latin1', HEADER_BYTES, tagsOffset),
@@ -170,12 +168,14 @@ export function decodeEnvelope(raw: Buffer): Envelope | undefined {
   };
 }
 
-const NO_TAGS: readonly TagId[] = [];
+const recordedIds = new RecordedIds();
 
-function decodeTags(raw: Buffer, start: number, end: number, count: number): readonly TagId[] | undefined {
-  if (count === 0) return start === end ? NO_TAGS : undefined;
+/** Of a header whose lengths are within the entry. */
+function decodeRecorded(raw: Buffer): Recorded | undefined {
+  const count = raw[68]!;
+  let offset = HEADER_BYTES + raw[69]!;
+  const end = offset + raw.readUInt16BE(70);
   const tags: TagId[] = [];
-  let offset = start;
   for (let index = 0; index < count; index++) {
     if (offset + 2 > end) return undefined;
     const idOffset = offset + 2 + raw.readUInt16BE(offset);
@@ -185,7 +185,8 @@ function decodeTags(raw: Buffer, start: number, end: number, count: number): rea
     });
     offset = idOffset + ENTRY_ID_BYTES;
   }
-  return offset === end ? tags : undefined;
+  if (offset !== end) return undefined;
+  return { namespaceId: raw.toString('latin1', 44, 56), cacheId: raw.toString('latin1', 56, 68), tags };
 }
 
 const ID_RANDOM_BYTES = 9;

@@ -7,8 +7,10 @@ export interface Outcome {
   readonly entry: Entry;
   readonly source: 'l1' | 'l2' | 'loader';
   /** Why the answer is stale, if it is. */
-  readonly staleness?: 'refreshing' | 'timeout' | 'error';
+  readonly staleness?: 'refreshing' | 'timeout' | 'error' | undefined;
   readonly isStored: boolean;
+  /** When it was found, where that is known. */
+  readonly atMs?: number | undefined;
   /** Tags the loader derived from its value; a caller who came after one of them was invalidated enters again. */
   readonly valueTags?: readonly string[];
 }

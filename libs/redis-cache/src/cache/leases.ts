@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type Backend, type CacheCore, isUnanswered } from './backend.js';
 import type { Found } from './entry-judge.js';
-import type { TagId } from './envelope.js';
+import type { TagId } from './recorded.js';
 import type { Flight } from './flight.js';
 import { newIds } from './new-ids.js';
 import type { RedisTier } from './redis-tier.js';

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { CachedValue } from './cached-value.js';
-import type { TagId } from './envelope.js';
+import type { TagId } from './recorded.js';
 import { isPlain } from './key.js';
 import type { Trust } from './trust.js';
 

@@ -1,7 +1,8 @@
 import type { CacheCore } from './backend.js';
 import type { CachedValue } from './cached-value.js';
 import { hotUntil, NO_TRUSTS, whole } from './entry-judge.js';
-import { encodeEnvelope, randomId, type TagId } from './envelope.js';
+import { encodeEnvelope, randomId } from './envelope.js';
+import type { TagId } from './recorded.js';
 import type { Entry } from './memory-tier.js';
 import type { Policy } from './policy.js';
 import { ENDLESS_TRUST } from './trust.js';
@@ -34,9 +35,7 @@ export function newEntry(
       freshUntilMs: createdAtMs + times.freshMs,
       servableUntilMs: createdAtMs + lifetimeMs,
       loadMs: times.loadMs,
-      namespaceId: (ids[0] as TagId).id,
-      cacheId: (ids[1] as TagId).id,
-      tags: ids.slice(2),
+      recorded: { namespaceId: (ids[0] as TagId).id, cacheId: (ids[1] as TagId).id, tags: ids.slice(2) },
       softExpired: false,
       negative: value.isNegative,
       codecName: policy.codec?.name ?? '',

@@ -1,6 +1,6 @@
 import type { CacheCore } from './backend.js';
 import type { KnownIds } from './entry-judge.js';
-import type { TagId } from './envelope.js';
+import type { TagId } from './recorded.js';
 
 const NONE: KnownIds = new Map();
 

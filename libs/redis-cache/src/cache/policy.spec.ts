@@ -1,5 +1,13 @@
 import { InvalidOptionsError } from '../errors.js';
-import { storedTags, DEFAULT_MAX_TTL_MS, DEFAULT_POLICY, freshMs, type Policy, resolvePolicy } from './policy.js';
+import {
+  storedTags,
+  DEFAULT_MAX_TTL_MS,
+  DEFAULT_POLICY,
+  freshMs,
+  type Policy,
+  resolvePolicy,
+  tagsAlone,
+} from './policy.js';
 
 const resolve = (options: object, base: Policy = DEFAULT_POLICY): Policy =>
   resolvePolicy(base, options, DEFAULT_MAX_TTL_MS);
@@ -99,5 +107,28 @@ describe('storedTags', () => {
     const tags = Array.from({ length: 65 }, (_, id) => `t${id}`);
     expect(storedTags(tags.slice(1))).toHaveLength(64);
     expect(() => storedTags(tags)).toThrow('tags has 65 items; at most 64 are allowed');
+  });
+});
+
+describe('tagsAlone', () => {
+  it('gives the stored tags of options that hold nothing else', () => {
+    expect(tagsAlone(DEFAULT_POLICY, { tags: ['a', 'b c'] })).toEqual(resolve({ tags: ['a', 'b c'] }).tags);
+    expect(tagsAlone(DEFAULT_POLICY, { tags: ['a'], ttl: undefined })).toEqual(['u:a']);
+  });
+
+  it.each<[string, any, Policy?]>([
+    ['no options', undefined],
+    ['null', null],
+    ['text', 'tags'],
+    ['a list', ['a']],
+    ['no tags', { ttl: '1m' }],
+    ['another option', { tags: ['a'], ttl: '1m' }],
+    ['an unknown one', { tags: ['a'], tag: 'b' }],
+    ['tags by the value', { tags: () => ['a'] }],
+    ['a tag that is none', { tags: [''] }],
+    ['a tag twice', { tags: ['a', 'a'] }],
+    ['tags over those by the value', { tags: ['a'] }, resolve({ tags: () => ['b'] })],
+  ])('leaves %s to resolvePolicy', (_, options, base = DEFAULT_POLICY) => {
+    expect(tagsAlone(base, options)).toBeUndefined();
   });
 });

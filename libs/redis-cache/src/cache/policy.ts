@@ -199,6 +199,27 @@ export function resolvePolicy(
   return { ...base, ...(entry as Partial<Policy>) };
 }
 
+/**
+ * The tags of options that hold nothing else, as they are stored: most calls with options have only these, and need no policy
+ * of their own. `undefined` for all others, wrong ones among them.
+ */
+export function tagsAlone(
+  base: Policy,
+  options: EntryOptions<never> | CallOptions<never> | undefined,
+): readonly string[] | undefined {
+  if (typeof options !== 'object' || (options as unknown) === null) return undefined;
+  const { tags } = options;
+  if (base.tagsOf !== undefined || !Array.isArray(tags)) return undefined;
+  for (const name in options) {
+    if (name !== 'tags' && (options as Record<string, unknown>)[name] !== undefined) return undefined;
+  }
+  try {
+    return storedTags(tags as readonly string[]);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Milliseconds a value stays fresh from `nowMs` on, by the application's own clock, which a `Date` was made with. @throws InvalidArgumentError for an unusable ttl. */
 export function freshMs(
   policy: Policy,

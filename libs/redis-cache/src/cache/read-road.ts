@@ -46,16 +46,18 @@ export class ReadRoad implements CoherentCache {
     const entry = this.core.memory?.get(key);
     if (entry === undefined) return undefined;
     const nowMs = this.core.backend.clock.nowMs();
-    return nowMs < entry.hotUntilMs && nowMs < entry.keptUntilMs && this.#mayAnswer(entry, nowMs) ? entry : undefined;
+    return nowMs < entry.hotUntilMs && nowMs < entry.keptUntilMs && this.#judge.holds(entry.grounds, nowMs)
+      ? entry
+      : undefined;
   }
 
   /** The entry as memory knows it; where it does not, the listener is told later what is stored. */
-  find(key: string, policy: Policy, isStrong: boolean, listener: ReadListener): FoundEntry | undefined {
+  find(key: string, policy: Policy, isStrong: boolean, listener: ReadListener, nowMs: number): FoundEntry | undefined {
     const usesMemory = policy.usesMemory && !isStrong;
     const remembered = usesMemory ? this.#remembered(key) : undefined;
     if (remembered !== undefined) return { ...remembered, source: 'l1' };
     if (usesMemory) this.core.stats.missesL1 += 1;
-    this.#reader.readFor(listener, key, policy, { tags: NO_TAGS, isStrong });
+    this.#reader.readFor(listener, key, policy, { tags: NO_TAGS, isStrong }, nowMs);
     return undefined;
   }
 
@@ -131,22 +133,12 @@ export class ReadRoad implements CoherentCache {
     return this.#loads.leases.abortAll();
   }
 
-  #mayAnswer({ grounds }: Entry, nowMs: number): boolean {
-    if (nowMs >= grounds.trust.untilMs) return false;
-    for (const { untilMs } of grounds.tagTrusts) if (nowMs >= untilMs) return false;
-    const { tagTable } = this.core.backend;
-    if (grounds.isOutage || grounds.verifiedAtVersion === tagTable.version) return true;
-    if (!this.#judge.areKnownCurrent(grounds.ids, nowMs)) return false;
-    grounds.verifiedAtVersion = tagTable.version;
-    return true;
-  }
-
   #remembered(key: string): { entry: Entry; isStale: boolean } | undefined {
     const entry = this.core.memory?.get(key);
     if (entry === undefined) return undefined;
     const nowMs = this.core.backend.clock.nowMs();
     if (nowMs >= entry.servableUntilMs || nowMs >= entry.keptUntilMs) return undefined;
-    if (!this.#mayAnswer(entry, nowMs)) return undefined;
+    if (!this.#judge.holds(entry.grounds, nowMs)) return undefined;
     return { entry, isStale: nowMs >= entry.freshUntilMs };
   }
 
@@ -222,9 +214,9 @@ export class ReadRoad implements CoherentCache {
 
   /** Most flights are one read of Redis: only what comes after it is worth a promise. */
   readonly #afterFirstRead: AfterFirstRead = {
-    found: (flight, request, found) => {
+    found: (flight, request, found, atMs) => {
       try {
-        const outcome = this.#outcomeOf(flight, request, found);
+        const outcome = this.#outcomeOf(flight, request, found, atMs);
         if (outcome !== undefined) {
           this.#touchDown(flight, 'needless');
           flight.land(outcome);
@@ -253,10 +245,10 @@ export class ReadRoad implements CoherentCache {
   }
 
   /** What can be answered with what was read, without a load. */
-  #outcomeOf(flight: Flight, request: ReadRequest, found: Found): Outcome | undefined {
+  #outcomeOf(flight: Flight, request: ReadRequest, found: Found, atMs?: number): Outcome | undefined {
     if (found.state === 'fresh' && found.entry.id !== flight.replaced?.id) {
       if (this.#isDueEarly(found.entry, request.policy)) this.#refreshAfter(flight, request, found.entry);
-      return { entry: found.entry, source: 'l2', isStored: true };
+      return { entry: found.entry, source: 'l2', staleness: undefined, isStored: true, atMs };
     }
     if (found.state !== 'stale') return undefined;
     flight.stale = found.entry;
@@ -334,7 +326,7 @@ function refreshResult(outcome: Outcome | undefined): RefreshResult {
 }
 
 interface AfterFirstRead {
-  found(flight: Flight, request: ReadRequest, found: Found): void;
+  found(flight: Flight, request: ReadRequest, found: Found, atMs: number | undefined): void;
   failed(flight: Flight, error: unknown): void;
 }
 
@@ -345,8 +337,8 @@ class FirstRead implements ReadListener {
     private readonly request: ReadRequest,
   ) {}
 
-  found(found: Found): void {
-    this.after.found(this.flight, this.request, found);
+  found(found: Found, atMs: number | undefined): void {
+    this.after.found(this.flight, this.request, found, atMs);
   }
 
   failed(error: unknown): void {

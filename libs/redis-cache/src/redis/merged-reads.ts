@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { RedisUnavailableError } from '../errors.js';
+import type { Clock } from '../time.js';
 import { translateRedisError } from './redis-errors.js';
 import { groupBySlot } from './slots.js';
 
@@ -18,7 +19,8 @@ interface Target {
 /** Who asks for a key. Told once, never at once, what it holds or why nobody knows; must not throw. */
 export interface ValueReceiver {
   readonly redisKey: string;
-  received(value: Buffer | null): void;
+  /** @param nowMs when the reply was read: what came with it is judged by one look at the clock, before anything else runs */
+  received(value: Buffer | null, nowMs: number): void;
   failed(error: unknown): void;
 }
 
@@ -32,7 +34,10 @@ export class MergedReads {
   #outstanding = 0;
   #isScheduled = false;
 
-  constructor(private readonly shard: Target) {}
+  constructor(
+    private readonly shard: Target,
+    private readonly clock: Clock,
+  ) {}
 
   /** Fails with `RedirectedError` when another node of the cluster has the key. */
   ask(receiver: ValueReceiver): void {
@@ -61,7 +66,7 @@ export class MergedReads {
     this.#outstanding += 1;
     try {
       if (this.shard.isCluster) await this.#answerBySlot(reads);
-      else settle(reads, await this.shard.execute('data', 'MGET', (client) => mget(client, reads)));
+      else this.#settle(reads, await this.shard.execute('data', 'MGET', (client) => mget(client, reads)));
     } catch (error) {
       for (const read of reads) read.failed(error);
     } finally {
@@ -79,8 +84,15 @@ export class MergedReads {
     });
     for (const [index, group] of bySlot.entries()) {
       const [error, values] = replies[index] ?? [new Error('no reply')];
-      if (error === null) settle(group, values as (Buffer | null)[]);
+      if (error === null) this.#settle(group, values as (Buffer | null)[]);
       else for (const read of group) read.failed(translateRedisError(error, 'MGET'));
+    }
+  }
+
+  #settle(reads: readonly ValueReceiver[], values: readonly (Buffer | null)[]): void {
+    const nowMs = this.clock.nowMs();
+    for (let index = 0; index < reads.length; index++) {
+      (reads[index] as ValueReceiver).received(values[index] ?? null, nowMs);
     }
   }
 }
@@ -92,8 +104,4 @@ function mget(client: Redis, reads: readonly ValueReceiver[]): Promise<(Buffer |
 
 function keysOf(reads: readonly ValueReceiver[]): string[] {
   return reads.map(({ redisKey }) => redisKey);
-}
-
-function settle(reads: readonly ValueReceiver[], values: readonly (Buffer | null)[]): void {
-  for (let index = 0; index < reads.length; index++) (reads[index] as ValueReceiver).received(values[index] ?? null);
 }

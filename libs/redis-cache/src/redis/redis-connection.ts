@@ -45,7 +45,7 @@ export class RedisConnection {
   constructor(
     readonly name: string,
     readonly options: ConnectionOptions,
-    clock: Clock,
+    private readonly clock: Clock,
     events: EventChannel,
     listener: ConnectionListener,
   ) {
@@ -183,7 +183,7 @@ export class RedisConnection {
       });
     }).then(
       (value) => {
-        receiver.received(value);
+        receiver.received(value, this.clock.nowMs());
       },
       (error: unknown) => {
         receiver.failed(error);

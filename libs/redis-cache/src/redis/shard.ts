@@ -79,7 +79,7 @@ export class Shard {
     const { options, clock } = context;
     this.#timeouts = timeoutsOf(options);
     this.serverClock = new ServerClock(clock);
-    this.reads = new MergedReads(this);
+    this.reads = new MergedReads(this, clock);
     this.#breaker = new Breaker((state, reason) => {
       this.#breakerChanged(state, reason);
     });
