@@ -29,9 +29,21 @@ async function sent(isCluster: boolean, calls: number): Promise<number> {
 }
 
 describe('merged calls', () => {
-  it('leave 512 unanswered, in commands of 64', async () => {
-    expect(await sent(false, 500)).toBe(8);
-    expect(await sent(false, 5000)).toBe(8);
+  it('leave 512 unanswered, in commands of 16', async () => {
+    expect(await sent(false, 500)).toBe(32);
+    expect(await sent(false, 5000)).toBe(32);
+  });
+
+  it('are sent before the end of the turn when there are enough of them', () => {
+    const { target, commands } = silent(false);
+    const merged = new MergedCalls(target, 'data');
+    const add = (calls: number): number => {
+      for (let call = 0; call < calls; call++) void merged.run(SCRIPT, [`key ${call}`]);
+      return commands();
+    };
+    expect(add(15)).toBe(0);
+    expect(add(1)).toBe(1);
+    expect(add(20)).toBe(2);
   });
 
   it('do not wait for each other in a cluster, where each is a command', async () => {

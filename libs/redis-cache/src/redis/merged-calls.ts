@@ -2,11 +2,14 @@ import type { Redis } from 'ioredis';
 import { type RedisCacheError, RedisUnavailableError } from '../errors.js';
 import type { BatchScript } from './batch-script.js';
 import type { Lane, ScriptArgument, ScriptCall } from './script.js';
+import { sendNow } from './send-together.js';
 import { groupBySlot } from './slots.js';
 
 /** Calls of one script, and their bytes: a longer one would hold up the server and the replies behind it. */
 const MAX_CALLS = 64;
 const MAX_BYTES = 256 * 1024;
+/** So many do not wait for the end of the turn: Redis runs them while this process makes the next. */
+const ENOUGH_CALLS = 16;
 /**
  * Further calls wait while so many are not answered, so that no turn has thousands of replies to work off. Not counted in
  * commands: in a cluster, where calls rarely share a slot, nearly each is one of its own.
@@ -28,8 +31,8 @@ interface Batch {
 }
 
 /**
- * Sends the calls that one turn of the event loop makes of a script as one; in a cluster, those of one slot. On the control
- * lane the order of calls is kept, so that only those are joined that follow one another.
+ * Sends the calls that one turn of the event loop makes of a script as one or a few; in a cluster, those of one slot. On
+ * the control lane the order of calls is kept, so that only those are joined that follow one another.
  */
 export class MergedCalls {
   #batches: Batch[] = [];
@@ -56,13 +59,16 @@ export class MergedCalls {
       });
       return;
     }
-    const batch = this.lane === 'control' ? this.#batches.at(-1) : this.#batches.find((each) => each.script === script);
-    if (batch?.script === script) batch.calls.push(call);
-    else if (this.#batches.push({ script, calls: [call] }) === 1) {
-      process.nextTick(() => {
-        this.#flush();
-      });
+    let batch = this.lane === 'control' ? this.#batches.at(-1) : this.#batches.find((each) => each.script === script);
+    if (batch?.script !== script) {
+      batch = { script, calls: [] };
+      if (this.#batches.push(batch) === 1) {
+        process.nextTick(() => {
+          this.#flush();
+        });
+      }
     }
+    if (batch.calls.push(call) >= ENOUGH_CALLS) this.#flush();
   }
 
   #flush(): void {
@@ -107,7 +113,11 @@ export class MergedCalls {
   async #send(script: BatchScript, calls: readonly ScriptCall[]): Promise<void> {
     this.#outstanding += calls.length;
     try {
-      const replies = await this.target.execute(this.lane, script.name, (client) => script.runAll(client, calls));
+      const replies = await this.target.execute(this.lane, script.name, (client) => {
+        const answer = script.runAll(client, calls);
+        if (calls.length >= ENOUGH_CALLS) sendNow(client);
+        return answer;
+      });
       for (let index = 0; index < calls.length; index++) {
         const call = calls[index] as ScriptCall;
         const reply = replies[index];

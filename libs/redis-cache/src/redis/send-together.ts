@@ -17,3 +17,11 @@ export function sendTogether(client: Redis): void {
     stream.uncork();
   });
 }
+
+/** Sends what was held back so far: enough for the server to begin with. */
+export function sendNow(client: Redis): void {
+  const { stream } = client as unknown as { stream?: Duplex };
+  if (stream === undefined || !waiting.has(stream)) return;
+  stream.uncork();
+  stream.cork();
+}
