@@ -35,11 +35,14 @@ export class Airborne {
     }
   }
 
-  *of(key: string): Iterable<Flight> {
-    for (let flight = this.#last.get(key); flight !== undefined; flight = flight.earlier) yield flight;
+  /** The last flight of a key; it leads to those before it. */
+  of(key: string): Flight | undefined {
+    return this.#last.get(key);
   }
 
   *all(): Iterable<Flight> {
-    for (const key of this.#last.keys()) yield* this.of(key);
+    for (const key of this.#last.keys()) {
+      for (let flight = this.of(key); flight !== undefined; flight = flight.earlier) yield flight;
+    }
   }
 }

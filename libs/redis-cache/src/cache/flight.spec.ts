@@ -1,4 +1,5 @@
 import { LoaderTimeoutError } from '../errors.js';
+import { Airborne } from './airborne.js';
 import { Flight, type Outcome } from './flight.js';
 import type { Entry } from './memory-tier.js';
 import { DEFAULT_POLICY, type Policy } from './policy.js';
@@ -129,5 +130,50 @@ describe('a flight', () => {
       for (let marker = 0; marker < 1_001; marker++) many.noteMarker('other');
       expect(many.hasMarkerBefore(many.markersSeen, ['any'])).toBe(true);
     });
+  });
+});
+
+/** Longer than any test: only news can end such a wait. */
+const LONG_MS = 60_000;
+
+describe('news of a key', () => {
+  it('that came after the flight began to listen, and before it waits, are not missed', async () => {
+    const flight = new Flight('k');
+    flight.listen();
+    flight.hearNews();
+    await flight.news(LONG_MS);
+  });
+
+  it('of before are not heard again', async () => {
+    const flight = new Flight('k');
+    flight.hearNews();
+    flight.listen();
+    let isAwake = false;
+    const waiting = flight.news(LONG_MS).then(() => (isAwake = true));
+    await new Promise(setImmediate);
+    expect(isAwake).toBe(false);
+    flight.hearNews();
+    await waiting;
+  });
+
+  it('are waited for no longer than said, and by nobody who is gone', async () => {
+    await new Flight('k').news(1);
+    const flight = new Flight('k');
+    const caller = expect(join(flight, impatient(10))).rejects.toThrow(LoaderTimeoutError);
+    flight.becomesSlow();
+    await flight.news(LONG_MS);
+    await caller;
+    await flight.news(LONG_MS);
+  });
+
+  it('reach every flight of the key, and no other', () => {
+    const airborne = new Airborne();
+    const [first, second, other] = ['k', 'k', 'other'].map((key) => new Flight(key));
+    for (const flight of [first!, second!, other!]) airborne.add(flight);
+    expect(airborne.of('k')).toBe(second);
+    expect(second!.earlier).toBe(first);
+    expect([...airborne.all()]).toEqual([second, first, other]);
+    airborne.remove(second!);
+    expect(airborne.of('k')).toBe(first);
   });
 });

@@ -22,14 +22,16 @@ export interface Caller {
   crashed(error: unknown): void;
 }
 
-interface Timers {
-  readonly hard: NodeJS.Timeout;
-  readonly soft: NodeJS.Timeout | undefined;
+/** A caller, and the timers that run for it once the flight is slow. */
+interface Seat {
+  readonly caller: Caller;
+  hard: NodeJS.Timeout | undefined;
+  soft: NodeJS.Timeout | undefined;
 }
 
 const MAX_MARKERS = 1000;
 const NO_MARKERS: string[] = [];
-const NO_CALLERS: Caller[] = [];
+const NO_SEATS: Seat[] = [];
 
 /**
  * One road to a value, shared by all callers of its key in this process: they join until an invalidation cuts it.
@@ -53,11 +55,12 @@ export class Flight {
   /** Few loaders look at their signal, and no reader does. */
   #controller: AbortController | undefined;
   #isAbandoned = false;
-  #callers = NO_CALLERS;
+  #seats = NO_SEATS;
+  #isSlow = false;
+  #hasNews = false;
+  #onNews: (() => void) | undefined;
   #markers = NO_MARKERS;
   #markersOverflowed = false;
-  /** Of every caller, from when it became slow. */
-  #timers: Map<Caller, Timers> | undefined;
   #isKept: boolean;
   #timer: NodeJS.Timeout | undefined;
 
@@ -94,27 +97,53 @@ export class Flight {
   }
 
   join(caller: Caller): void {
+    const seat: Seat = { caller, hard: undefined, soft: undefined };
     // Most flights have one caller, and a list that grows takes room for many.
-    if (this.#callers.length === 0) this.#callers = [caller];
-    else this.#callers.push(caller);
-    if (this.#timers !== undefined) this.#startTimers(this.#timers, caller);
+    if (this.#seats.length === 0) this.#seats = [seat];
+    else this.#seats.push(seat);
+    if (this.#isSlow) this.#startTimers(seat);
   }
 
   /** From here on the flight may take as long as a loader takes. */
   becomesSlow(): void {
-    if (this.#timers !== undefined) return;
-    this.#timers = new Map();
-    for (const caller of this.#callers) this.#startTimers(this.#timers, caller);
+    if (this.#isSlow) return;
+    this.#isSlow = true;
+    for (const seat of this.#seats) this.#startTimers(seat);
   }
 
-  land(outcome: Outcome): void {
-    this.#leave().forEach((caller) => {
-      caller.landed(outcome);
+  /** Begins to listen for news of the key: before it is asked who has the lease, or the news may come before the answer. */
+  listen(): void {
+    this.#hasNews = false;
+  }
+
+  /** A load of the key has ended, or its entry has changed. */
+  hearNews(): void {
+    this.#hasNews = true;
+    this.#onNews?.();
+  }
+
+  /** Resolves at news that came since it began to listen, after `ms`, or when nobody is left who wants the result. */
+  async news(ms: number): Promise<void> {
+    const { signal } = this;
+    if (this.#hasNews || signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const timeout = setTimeout(done, ms);
+      signal.addEventListener('abort', done, { once: true });
+      this.#onNews = done;
+      function done(): void {
+        clearTimeout(timeout);
+        signal.removeEventListener('abort', done);
+        resolve();
+      }
     });
   }
 
+  land(outcome: Outcome): void {
+    for (const { caller } of this.#leave()) caller.landed(outcome);
+  }
+
   crash(error: unknown): void {
-    for (const caller of this.#leave()) caller.crashed(error);
+    for (const { caller } of this.#leave()) caller.crashed(error);
   }
 
   /** A refresh nobody waits for still ends, at its hard timeout. */
@@ -150,52 +179,44 @@ export class Flight {
     this.#controller?.abort();
   }
 
-  #startTimers(timers: Map<Caller, Timers>, caller: Caller): void {
+  #startTimers(seat: Seat): void {
+    const { caller } = seat;
     const { hardTimeoutMs, softTimeoutMs } = caller.policy;
-    const hard = timer(() => {
-      this.#dismiss(caller);
+    seat.hard = timer(() => {
+      this.#dismiss(seat);
       caller.crashed(new LoaderTimeoutError(this.key, hardTimeoutMs));
-      if (this.#callers.length === 0 && !this.#isKept) this.#abandon();
+      if (this.#seats.length === 0 && !this.#isKept) this.#abandon();
     }, hardTimeoutMs);
-    const soft =
-      softTimeoutMs === undefined ? undefined : setTimeout(() => void this.#answerStale(caller), softTimeoutMs);
-    timers.set(caller, { hard, soft });
+    if (softTimeoutMs !== undefined) seat.soft = setTimeout(() => void this.#answerStale(seat), softTimeoutMs);
   }
 
-  async #answerStale(caller: Caller): Promise<void> {
-    if (this.stale === undefined || !(await this.isStaleServable?.()) || !this.#dismiss(caller)) return;
+  async #answerStale(seat: Seat): Promise<void> {
+    if (this.stale === undefined || !(await this.isStaleServable?.()) || !this.#dismiss(seat)) return;
     // The load goes on for the next reader, as a refresh would.
     this.#isKept = true;
-    caller.landed({ entry: this.stale, source: 'l2', staleness: 'timeout', isStored: true });
+    seat.caller.landed({ entry: this.stale, source: 'l2', staleness: 'timeout', isStored: true });
   }
 
   /** @returns whether the caller still waited */
-  #dismiss(caller: Caller): boolean {
-    const index = this.#callers.indexOf(caller);
+  #dismiss(seat: Seat): boolean {
+    const index = this.#seats.indexOf(seat);
     if (index === -1) return false;
-    this.#callers.splice(index, 1);
-    this.#stopTimers(caller);
+    this.#seats.splice(index, 1);
+    stop(seat);
     return true;
   }
 
-  #leave(): Caller[] {
-    const callers = this.#callers;
-    this.#callers = NO_CALLERS;
-    if (this.#timers !== undefined) for (const timers of this.#timers.values()) stop(timers);
-    this.#timers = undefined;
-    return callers;
-  }
-
-  #stopTimers(caller: Caller): void {
-    const timers = this.#timers?.get(caller);
-    if (timers !== undefined) stop(timers);
-    this.#timers?.delete(caller);
+  #leave(): readonly Seat[] {
+    const seats = this.#seats;
+    this.#seats = NO_SEATS;
+    if (this.#isSlow) for (const seat of seats) stop(seat);
+    return seats;
   }
 }
 
-function stop({ hard, soft }: Timers): void {
+function stop({ hard, soft }: Seat): void {
   clearTimeout(hard);
-  clearTimeout(soft);
+  if (soft !== undefined) clearTimeout(soft);
 }
 
 /** Does not keep a process alive that has nothing else to do. */

@@ -14,7 +14,6 @@ import { newEntry } from './new-entry.js';
 import { newIds } from './new-ids.js';
 import { checkTagCount, freshMs, NO_TAGS, type Policy, refreshOf, storedTags } from './policy.js';
 import { encodeValue, type EncodedValue } from './value.js';
-import type { Waiters } from './waiters.js';
 
 /** Without announcements waiters ask again this often, plus up to as much again at random. */
 const POLL_MS = 50;
@@ -53,7 +52,6 @@ export class Loads {
   constructor(
     private readonly core: CacheCore,
     private readonly judge: EntryJudge,
-    private readonly waiters: Waiters,
   ) {
     this.leases = new Leases(core);
   }
@@ -69,35 +67,30 @@ export class Loads {
 
     const slotKey = this.core.slotKey(flight.key);
     const token = randomId();
-    const watch = this.waiters.watch(flight.key);
-    try {
-      const acquired = await this.leases.acquire(redis, request, found, { slotKey, token });
-      switch (acquired.answer) {
-        case 'granted':
-          return await this.#loadUnderLease(redis, request, { slotKey, token, ids: acquired.ids });
-        case 'entry':
-          return await this.#outcomeOf(acquired.raw, request, acquired.ids);
-        case 'pass':
-          return await this.#loadUnstored(request, 'skipped');
-        case 'unavailable':
-          return await this.#loadDuringOutage(request, 'unavailable');
-        case 'held':
-          if (flight.isRefresh) return undefined;
-          if (flight.stale !== undefined && refreshOf(request.policy, flight.stale, clock.nowMs()) !== 'required')
-            return staleOutcome(flight.stale, 'refreshing');
-          request.onWait?.();
-          if (!flight.hasWaited) this.core.stats.coalescedInFleet += 1;
-          flight.hasWaited = true;
-          await watch.wait(
-            coherence.isTrusted(slotKey)
-              ? clamp(acquired.remainingMs, POLL_MS, LEASE_MS)
-              : POLL_MS * (1 + clock.random()),
-            flight.signal,
-          );
-          return undefined;
-      }
-    } finally {
-      watch.end();
+    flight.listen();
+    const acquired = await this.leases.acquire(redis, request, found, { slotKey, token });
+    switch (acquired.answer) {
+      case 'granted':
+        return this.#loadUnderLease(redis, request, { slotKey, token, ids: acquired.ids });
+      case 'entry':
+        return this.#outcomeOf(acquired.raw, request, acquired.ids);
+      case 'pass':
+        return this.#loadUnstored(request, 'skipped');
+      case 'unavailable':
+        return this.#loadDuringOutage(request, 'unavailable');
+      case 'held':
+        if (flight.isRefresh) return undefined;
+        if (flight.stale !== undefined && refreshOf(request.policy, flight.stale, clock.nowMs()) !== 'required')
+          return staleOutcome(flight.stale, 'refreshing');
+        request.onWait?.();
+        if (!flight.hasWaited) this.core.stats.coalescedInFleet += 1;
+        flight.hasWaited = true;
+        await flight.news(
+          coherence.isTrusted(slotKey)
+            ? clamp(acquired.remainingMs, POLL_MS, LEASE_MS)
+            : POLL_MS * (1 + clock.random()),
+        );
+        return undefined;
     }
   }
 

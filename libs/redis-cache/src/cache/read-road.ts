@@ -11,7 +11,6 @@ import { refuseRecursion } from './loader-run.js';
 import { type LoadRequest, Loads, staleOutcome } from './loads.js';
 import type { Entry } from './memory-tier.js';
 import { NO_TAGS, type Policy, refreshOf } from './policy.js';
-import { Waiters } from './waiters.js';
 
 /** After a failed refresh the stale value is answered without another attempt for this long. */
 const REFRESH_BACKOFF_MS = 5000;
@@ -30,7 +29,6 @@ export interface FoundEntry {
 export class ReadRoad implements CoherentCache {
   readonly #judge: EntryJudge;
   readonly #reader: EntryReader;
-  readonly #waiters = new Waiters();
   readonly #loads: Loads;
   readonly #airborne = new Airborne();
   readonly #backoffUntilMs = new LRUCache<string, number>({ max: 1000 });
@@ -38,7 +36,7 @@ export class ReadRoad implements CoherentCache {
   constructor(private readonly core: CacheCore) {
     this.#judge = new EntryJudge(core);
     this.#reader = new EntryReader(core, this.#judge);
-    this.#loads = new Loads(core, this.#judge, this.#waiters);
+    this.#loads = new Loads(core, this.#judge);
   }
 
   /** The copy in memory that answers at once, if there is one. This is the hot path: no promise, no allocation. */
@@ -92,9 +90,11 @@ export class ReadRoad implements CoherentCache {
     if (kind !== 'w') {
       this.core.memory?.delete(key);
       this.#reader.overtake(key);
-      for (const flight of this.#airborne.of(key)) this.#cutFlight(flight);
     }
-    this.#waiters.wake(key);
+    for (let flight = this.#airborne.of(key); flight !== undefined; flight = flight.earlier) {
+      if (kind !== 'w') this.#cutFlight(flight);
+      flight.hearNews();
+    }
   }
 
   /** Forgets what matches, in every stage. Says how many entries were in memory. */
@@ -125,8 +125,8 @@ export class ReadRoad implements CoherentCache {
     for (const flight of this.#airborne.all()) {
       flight.noteGap();
       this.#cutFlight(flight);
+      flight.hearNews();
     }
-    this.#waiters.wakeAll();
   }
 
   abortLoads(): Promise<void> {
@@ -266,7 +266,12 @@ export class ReadRoad implements CoherentCache {
     flight.isStaleServable = () => this.#isStillServable(load);
     let outcome: Outcome | undefined;
     for (let found = firstFound; ; found = await this.#reader.read(request.key, request.policy, request)) {
-      outcome = this.#outcomeOf(flight, request, found) ?? (await this.#attempt(load, found));
+      outcome = this.#outcomeOf(flight, request, found);
+      try {
+        outcome ??= await this.#loads.attempt(load, found);
+      } catch (error) {
+        outcome = await this.#staleInstead(load, error);
+      }
       if (outcome !== undefined || flight.isRefresh) break;
       if (flight.isAbandoned) throw new Error('Nobody waits for this load any more.');
     }
@@ -274,16 +279,13 @@ export class ReadRoad implements CoherentCache {
     if (outcome !== undefined) flight.land(outcome);
   }
 
-  async #attempt(load: LoadRequest, found: Found): Promise<Outcome | undefined> {
-    try {
-      return await this.#loads.attempt(load, found);
-    } catch (error) {
-      const { flight } = load;
-      if (flight.stale === undefined && !flight.isRefresh) throw error;
-      this.#backoffUntilMs.set(flight.key, this.core.backend.clock.nowMs() + REFRESH_BACKOFF_MS);
-      if (flight.stale === undefined || !(await this.#isStillServable(load))) throw error;
-      return staleOutcome(flight.stale, 'error');
-    }
+  /** What is answered when a load failed, or its error. */
+  async #staleInstead(load: LoadRequest, error: unknown): Promise<Outcome> {
+    const { flight } = load;
+    if (flight.stale === undefined && !flight.isRefresh) throw error;
+    this.#backoffUntilMs.set(flight.key, this.core.backend.clock.nowMs() + REFRESH_BACKOFF_MS);
+    if (flight.stale === undefined || !(await this.#isStillServable(load))) throw error;
+    return staleOutcome(flight.stale, 'error');
   }
 
   /** An invalidated value is never answered as stale: the one in hand must still be what Redis holds. */
