@@ -104,7 +104,7 @@ export const protections = [
   {
     removes: 'the lease of the fleet',
     file: 'cache/entry-scripts.ts',
-    find: "if string.match(lease, '|([^|]*)|') == ARGV[3] then return {'held', leftMs} end",
+    find: "if string.match(lease, '|[^|]*|') == string.match(ARGV[2], '|[^|]*|') then return {'held', leftMs} end",
     replace: '',
     spec: 'stampede',
     test: 'serves 400 callers',

@@ -4,6 +4,9 @@ import { ListScript, Script } from '../redis/script.js';
 /** Deletes work when Redis is out of memory. */
 const ALLOW_OOM = '#!lua flags=allow-oom\n';
 
+/** A holder that died is replaced after this; a living one renews at half of it. */
+export const LEASE_MS = 2000;
+
 /** Lua: what a reading command answers, or nil where another type stands there, which is not ours. */
 const READ = `local function read(...)
   local reply = redis.pcall(...)
@@ -15,8 +18,8 @@ end
 
 /**
  * Asks for the right to load. One script, so that of all processes that saw the same entry one is granted.
- * KEYS entry, lease. ARGV id of the entry seen ('' for none), token, digest of the tag ids the load begins with, lease
- * in ms, '1' when those ids were read from Redis for this call.
+ * KEYS entry, lease. ARGV id of the entry seen ('' for none), token and digest of the tag ids the load begins with, '1'
+ * when those ids were read from Redis for this call.
  * Reply: 1 granted; {'entry', value} a newer one is there; {'pass'} load without storing; {'held', remaining ms};
  * {'ids'} the running load began with other ids, read yours again; {'foreign'} another type stood there and is gone, ask
  * again. The lease keeps the id seen for `fill` to compare. A lease of another type, or without an end, is not ours.
@@ -24,7 +27,7 @@ end
 export const ACQUIRE = new BatchScript(
   'acquire',
   2,
-  5,
+  3,
   `local seen = ARGV[1]
 local stored = read('GETRANGE', KEYS[1], 4, 15)
 if stored == nil then
@@ -35,23 +38,23 @@ if stored ~= seen then
   if stored ~= '' then return {'entry', redis.call('GET', KEYS[1])} end
   seen = ''
 end
-local own = ARGV[2] .. '|' .. ARGV[3] .. '|' .. seen
-if redis.call('SET', KEYS[2], own, 'NX', 'PX', ARGV[4]) then return 1 end
+local own = ARGV[2] .. seen
+if redis.call('SET', KEYS[2], own, 'NX', 'PX', ${LEASE_MS}) then return 1 end
 local lease = read('GET', KEYS[2])
 local leftMs = lease and redis.call('PTTL', KEYS[2]) or -1
 if leftMs >= 0 then
   if lease == 'pass' then return {'pass'} end
-  if string.match(lease, '|([^|]*)|') == ARGV[3] then return {'held', leftMs} end
-  if ARGV[5] == '0' then return {'ids'} end
+  if string.match(lease, '|[^|]*|') == string.match(ARGV[2], '|[^|]*|') then return {'held', leftMs} end
+  if ARGV[3] == '0' then return {'ids'} end
 end
-redis.call('SET', KEYS[2], own, 'PX', ARGV[4])
+redis.call('SET', KEYS[2], own, 'PX', ${LEASE_MS})
 return 1`,
   READ,
 );
 
 /**
  * Takes the lease whoever holds it, for a write whose result is to be stored: loads that began before it lose, those that
- * come later wait. What is of another type goes. KEYS entry, lease. ARGV token, digest, lease in ms.
+ * come later wait. What is of another type goes. KEYS entry, lease. ARGV token and digest.
  */
 export const SEIZE = new Script(
   'seize',
@@ -61,7 +64,7 @@ if seen == nil then
   redis.call('UNLINK', KEYS[1])
   seen = ''
 end
-redis.call('SET', KEYS[2], ARGV[1] .. '|' .. ARGV[2] .. '|' .. seen, 'PX', ARGV[3])
+redis.call('SET', KEYS[2], ARGV[1] .. seen, 'PX', ${LEASE_MS})
 return 1`,
 );
 

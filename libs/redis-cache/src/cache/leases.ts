@@ -1,14 +1,12 @@
 import { createHash } from 'node:crypto';
 import { type Backend, type CacheCore, isUnanswered } from './backend.js';
 import type { Found } from './entry-judge.js';
+import { LEASE_MS } from './entry-scripts.js';
 import type { TagId } from './recorded.js';
 import type { Flight } from './flight.js';
 import { newIds } from './new-ids.js';
 import type { RedisTier } from './redis-tier.js';
 import { TransitMap } from './transit-map.js';
-
-/** A holder that died is replaced after this; a living one renews at half of it. */
-export const LEASE_MS = 2000;
 
 export interface Lease {
   readonly slotKey: string;
@@ -44,7 +42,7 @@ export class Leases {
       for (let idsAreFresh = request.isStrong; ; idsAreFresh = true) {
         const known = newIds(this.core, lease.slotKey, request.tags, found.ids, idsAreFresh);
         const ids = known instanceof Promise ? await known : known;
-        const asked = { token: lease.token, digest: digestOf(ids), leaseMs: LEASE_MS, idsAreFresh };
+        const asked = { token: lease.token, digest: digestOf(ids), idsAreFresh };
         const acquired = await redis.tier.acquire(lease.slotKey, found.seenId, asked);
         if (acquired.answer === 'foreign') this.core.foundCorrupt(this.core.keyOf(lease.slotKey));
         // The running load began with other ids: read ours again, and if they still differ the lease is ours.
@@ -60,7 +58,7 @@ export class Leases {
 
   /** Takes the lease whoever holds it. */
   seize(redis: Redis, { slotKey, token, ids }: Lease): Promise<void> {
-    return redis.tier.seize(slotKey, { token, digest: digestOf(ids), leaseMs: LEASE_MS });
+    return redis.tier.seize(slotKey, { token, digest: digestOf(ids) });
   }
 
   /** Gives up every lease this process holds, so that others need not wait for loads that will never be stored. */

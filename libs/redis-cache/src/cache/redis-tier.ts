@@ -68,15 +68,13 @@ export class RedisTier implements TagIds {
   acquire(
     slotKey: string,
     seenId: string | Buffer,
-    lease: { token: string; digest: string; leaseMs: number; idsAreFresh: boolean },
+    lease: { token: string; digest: string; idsAreFresh: boolean },
   ): Promise<Acquired> {
     const keysAndArgs = [
       this.keyspace.of('e', slotKey),
       this.keyspace.of('l', slotKey),
       textOf(seenId),
-      lease.token,
-      lease.digest,
-      lease.leaseMs,
+      leaseText(lease),
       lease.idsAreFresh ? '1' : '0',
     ];
     return new Promise((resolve, failed) => {
@@ -87,9 +85,9 @@ export class RedisTier implements TagIds {
     });
   }
 
-  async seize(slotKey: string, lease: { token: string; digest: string; leaseMs: number }): Promise<void> {
+  async seize(slotKey: string, lease: { token: string; digest: string }): Promise<void> {
     const keys = this.keyspace.entryKeys(slotKey).slice(0, 2);
-    await this.connection.run('data', SEIZE, [...keys, lease.token, lease.digest, lease.leaseMs]);
+    await this.connection.run('data', SEIZE, [...keys, leaseText(lease)]);
   }
 
   fill(slotKey: string, token: string, record: Buffer, lifetimeMs: number): Promise<boolean> {
@@ -211,6 +209,11 @@ function acquiredOf(reply: unknown): Acquired {
   if (name === 'entry') return { answer: name, raw: detail as Buffer };
   if (name === 'held') return { answer: name, remainingMs: Math.max(0, Number(detail)) };
   return { answer: name };
+}
+
+/** What a lease holds but for the id of the entry seen, which the script puts behind it. */
+function leaseText({ token, digest }: { token: string; digest: string }): string {
+  return `${token}|${digest}|`;
 }
 
 /** A command without a Buffer is one text; what stands where an id should be may be anything. */
