@@ -13,16 +13,7 @@ export interface Loaded {
   readonly isSkipped: boolean;
 }
 
-interface Load {
-  /** What tells this cache from all others, those of other modules too. */
-  readonly cache: object;
-  readonly key: string;
-  readonly outer: Load | undefined;
-  /** Timers and listeners a loader leaves behind still seem to run inside it. */
-  hasEnded: boolean;
-}
-
-const running = new AsyncLocalStorage<Load>();
+const running = new AsyncLocalStorage<LoaderRun>();
 let loadsUnderWay = 0;
 
 /** @throws RecursiveLoadError when the code that runs now is, however deep, the loader of that very key. */
@@ -32,7 +23,7 @@ export function refuseRecursion(cache: object, key: string): void {
   }
 }
 
-function innermostLoad(): Load | undefined {
+function innermostLoad(): LoaderRun | undefined {
   let load = running.getStore();
   while (load?.hasEnded === true) load = load.outer;
   return load;
@@ -50,31 +41,43 @@ export function checkBulkLoader(loader: unknown, method: string): void {
   throw new InvalidArgumentError(`The loader of ${method} is ${kindOf(loader)}. It must be a function.`);
 }
 
-/** Runs a loader. What it throws passes unchanged; a stream is refused, because it can be read only once. */
-export async function runLoader(
-  cache: object,
-  loader: Loader<unknown>,
-  flight: ContextSource,
-  previous: unknown,
-): Promise<Loaded> {
-  const context = new Context(flight, previous);
-  const load: Load = { cache, key: flight.key, outer: innermostLoad(), hasEnded: false };
-  let value: unknown;
-  loadsUnderWay += 1;
-  try {
-    value = await running.run(load, loader, context);
-  } finally {
-    load.hasEnded = true;
+/** A loader that runs, in an async context of its own. */
+export class LoaderRun {
+  /** Timers and listeners a loader leaves behind still seem to run inside it. */
+  hasEnded = false;
+  readonly key: string;
+  readonly outer = innermostLoad();
+  readonly #context: Context;
+
+  /** @param cache what tells this cache from all others, those of other modules too */
+  constructor(
+    readonly cache: object,
+    flight: ContextSource,
+    previous: unknown,
+  ) {
+    this.key = flight.key;
+    this.#context = new Context(flight, previous);
+  }
+
+  /** Calls the loader, once; what it throws passes unchanged. `end` must follow when its promise has settled. */
+  start(loader: Loader<unknown>): unknown {
+    loadsUnderWay += 1;
+    return running.run(this, loader, this.#context);
+  }
+
+  end(): void {
+    this.hasEnded = true;
     loadsUnderWay -= 1;
     // While it is in use, every promise of the process pays for it (before Node 24).
     if (loadsUnderWay === 0) running.disable();
   }
-  if (isStream(value)) {
-    throw new InvalidArgumentError(`The loader of key "${flight.key}" returned a stream. Return its content.`, {
-      key: flight.key,
-    });
+
+  /** @throws InvalidArgumentError for a stream, because it can be read only once. */
+  loaded(value: unknown): Loaded {
+    if (!isStream(value)) return this.#context.loaded(value);
+    const { key } = this;
+    throw new InvalidArgumentError(`The loader of key "${key}" returned a stream. Return its content.`, { key });
   }
-  return context.loaded(value);
 }
 
 interface ContextSource {

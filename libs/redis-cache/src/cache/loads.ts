@@ -9,7 +9,7 @@ import type { TagId } from './recorded.js';
 import type { Flight, Outcome } from './flight.js';
 import { LEASE_MS } from './entry-scripts.js';
 import { type Lease, Leases } from './leases.js';
-import { type Loaded, runLoader } from './loader-run.js';
+import { type Loaded, LoaderRun } from './loader-run.js';
 import type { Entry } from './memory-tier.js';
 import { newEntry } from './new-entry.js';
 import { newIds } from './new-ids.js';
@@ -194,7 +194,14 @@ export class Loads {
     const { clock, maxTtlMs } = this.core.backend;
     const startedAtMs = clock.nowMs();
     try {
-      const loaded = await runLoader(this.core, loader, flight, flight.stale?.value.take());
+      const run = new LoaderRun(this.core, flight, flight.stale?.value.take());
+      let given: unknown;
+      try {
+        given = await run.start(loader);
+      } finally {
+        run.end();
+      }
+      const loaded = run.loaded(given);
       const loadMs = clock.nowMs() - startedAtMs;
       this.core.stats.loads += 1;
       this.core.stats.recordLoad(loadMs);
