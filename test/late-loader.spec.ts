@@ -110,6 +110,27 @@ describe('a late loader never overwrites', () => {
     expect(await engine.defaultCache.getOrSet('k', () => 'new', options)).toBe('new');
   });
 
+  for (const [how, remove] of Object.entries({
+    'any client deletes': (namespace: string) => foreignClient().del(`${namespace}:e:{default:k}`),
+    'a pattern removes': (_namespace: string, other: CacheEngine) => other.defaultCache.invalidatePattern('k*'),
+  })) {
+    it(`when ${how} the entry that is being refreshed, and somebody asks before the refresh ends`, async () => {
+      const namespace = uniqueNamespace();
+      const [loading, other] = (await startFleet(2, { namespace })) as [CacheEngine, CacheEngine];
+      const options = { grace: '1m', refresh: 'wait' } as const;
+      await loading.defaultCache.set('k', 'first');
+      await loading.defaultCache.expire('k');
+      const old = gatedLoader('old');
+      const waiting = loading.defaultCache.getOrSet('k', old.load, options);
+      await eventually(() => old.runs() === 1);
+      await remove(namespace, other);
+      expect(await other.defaultCache.getOrSet('k', () => 'new', options)).toBe('new');
+      old.open();
+      expect(await waiting).toBe('old');
+      expect(await loading.defaultCache.getOrSet('k', () => 'newest', options)).toBe('new');
+    });
+  }
+
   async function startLoad(engine: CacheEngine) {
     const old = gatedLoader('old');
     const waiting = engine.cache(products).for('1').getOrSet(old.load);

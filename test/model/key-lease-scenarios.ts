@@ -6,6 +6,7 @@ export const KEY_LEASE_PROTECTIONS = [
   'the end of running loads at an expiry',
   'the end of running loads at a set',
   'the comparison with the entry that was seen',
+  'that a load whose entry is gone loses its lease',
   'the instant after which a set does nothing',
   'that an invalidation cuts the flight',
   'that an invalidation overtakes the read',
@@ -26,9 +27,9 @@ export interface KeyLeaseScenario extends Scenario<KeyLeaseProtection> {
   readonly entry: StoredEntry | null;
   /** Each makes one call, in the process told. */
   readonly callers: readonly { readonly home: number; readonly call: 'get' | 'getOrSet' }[];
-  /** `after` is the write that has to be over before. A DEL of any client tells nobody and takes no lease. */
+  /** A pattern is a scan and then what removes what it found. `after` is the write that has to be over before. A DEL of any client tells nobody and takes no lease. */
   readonly writes: readonly {
-    readonly kind: 'delete' | 'expire' | 'set' | 'DEL by any client' | 'eviction';
+    readonly kind: 'delete' | 'pattern' | 'expire' | 'set' | 'DEL by any client' | 'eviction';
     readonly by: number;
     readonly after?: number;
   }[];
@@ -119,8 +120,34 @@ export const KEY_LEASE_SCENARIOS: readonly KeyLeaseScenario[] = [
     hasTimeouts: true,
   },
   {
+    name: 'a pattern that finds a stale entry while it is refreshed, which may be evicted',
+    proves: ['the comparison with the entry that was seen', 'that a load whose entry is gone loses its lease'],
+    entry: STALE,
+    callers: [
+      { home: 0, call: 'getOrSet' },
+      { home: 1, call: 'getOrSet' },
+    ],
+    writes: [
+      { kind: 'pattern', by: 0 },
+      { kind: 'eviction', by: 1 },
+    ],
+  },
+  {
+    name: 'a pattern that finds a load, and a delete',
+    proves: ['the lease a result is stored under', 'the end of running loads at an invalidation'],
+    entry: null,
+    callers: [
+      { home: 0, call: 'getOrSet' },
+      { home: 1, call: 'getOrSet' },
+    ],
+    writes: [
+      { kind: 'pattern', by: 0 },
+      { kind: 'delete', by: 1 },
+    ],
+  },
+  {
     name: 'a DEL by any client while a stale entry is refreshed',
-    proves: ['the comparison with the entry that was seen'],
+    proves: ['the comparison with the entry that was seen', 'that a load whose entry is gone loses its lease'],
     entry: STALE,
     callers: [
       { home: 0, call: 'getOrSet' },

@@ -34,9 +34,11 @@ export interface Flight {
   late: 'none' | 'acquire' | 'fill';
 }
 export interface Write {
-  at: 'idle' | 'sent' | 'answered' | 'queued' | 'replayed' | 'done';
+  at: 'idle' | 'sent' | 'found' | 'answered' | 'queued' | 'replayed' | 'done';
   version: number;
   isLate: boolean;
+  /** What the scan of a pattern found first. */
+  found: 'entry' | 'lease' | 'nothing';
 }
 export interface State {
   source: number;

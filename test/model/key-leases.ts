@@ -64,7 +64,11 @@ function modelOf(
     const { seen } = s.flights[token]!;
     const stored = s.entry?.id ?? 0;
     if (stored !== seen && stored !== 0) return 'newer';
-    if (s.lease !== null) return 'waits';
+    if (s.lease !== null) {
+      if (s.lease.seen === stored) return 'waits';
+      if (!has('that a load whose entry is gone loses its lease'))
+        broken('a caller waits for a load whose result is refused');
+    }
     s.lease = { token, seen: stored };
     return 'granted';
   }
@@ -81,13 +85,16 @@ function modelOf(
 
   function carryOut(s: State, index: number): void {
     const { kind } = kinds[index]!;
-    const { version } = s.writes[index]!;
+    const { version, found } = s.writes[index]!;
+    // What is gone by now is announced by nobody.
+    if (kind === 'pattern' && (found === 'nothing' || (found === 'entry' && s.entry === null))) return;
     if (kind === 'set') s.entry = { version, id: 10 + index, isSoft: false };
     else if (kind !== 'expire') s.entry = null;
     else if (s.entry !== null) s.entry.isSoft = true;
     if (kind === 'set' && has('the end of running loads at a set')) s.lease = null;
     if (kind === 'expire' && has('the end of running loads at an expiry')) s.lease = null;
-    if (kind === 'delete' && has('the end of running loads at an invalidation')) s.lease = null;
+    const endsLoads = kind === 'delete' || (kind === 'pattern' && found === 'lease');
+    if (endsLoads && has('the end of running loads at an invalidation')) s.lease = null;
     announce(s, version);
   }
 
@@ -224,11 +231,16 @@ function modelOf(
       } else if (at === 'idle' && isNext) {
         step(`process ${by}: the source changes, ${name} is sent`, (s) => {
           s.source += 1;
-          s.writes[index] = { at: 'sent', version: s.source, isLate: false };
+          Object.assign(s.writes[index]!, { at: 'sent', version: s.source });
           forget(s, s.processes[by]!);
         });
       }
-      if (at === 'sent') {
+      if (at === 'sent' && kind === 'pattern') {
+        step(`Redis finds what ${name} is about`, (s) => {
+          const found = s.entry !== null ? 'entry' : s.lease !== null ? 'lease' : 'nothing';
+          Object.assign(s.writes[index]!, { at: 'found', found });
+        });
+      } else if (at === 'sent' || at === 'found') {
         step(`Redis carries out ${name}`, (s) => {
           carryOut(s, index);
           s.writes[index]!.at = 'answered';
@@ -292,7 +304,7 @@ function modelOf(
       callers: calls.map(() => ({ at: 'idle', read: null, flight: null, floor: 0 })),
       reads: calls.map(() => NO_READ),
       flights: calls.map(() => NO_FLIGHT),
-      writes: kinds.map(() => ({ at: 'idle', version: 0, isLate: false })),
+      writes: kinds.map(() => ({ at: 'idle', version: 0, isLate: false, found: 'nothing' })),
     },
     offer(state, step) {
       const quiet = [0, 1].find((home) => hasOnlyNews(state, home));

@@ -30,6 +30,14 @@ export const protections = [
     test: 'any client deletes the entry',
   },
   {
+    removes: 'that a load whose entry is gone loses its lease',
+    file: 'cache/entry-scripts.ts',
+    find: 'if loading == seen then',
+    replace: 'if true then',
+    spec: 'late-loader',
+    test: 'somebody asks before the refresh ends',
+  },
+  {
     removes: 'that ids are read before the load',
     file: 'cache/loads.ts',
     find: 'valueTags.length === 0 ? lease.ids : await this.#withValueTags(flight, lease.ids, valueTags)',
@@ -104,7 +112,7 @@ export const protections = [
   {
     removes: 'the lease of the fleet',
     file: 'cache/entry-scripts.ts',
-    find: "if string.match(lease, '|[^|]*|') == string.match(ARGV[2], '|[^|]*|') then return {'held', leftMs} end",
+    find: "if digest == string.match(ARGV[2], '|[^|]*|') then return {'held', leftMs} end",
     replace: '',
     spec: 'stampede',
     test: 'serves 400 callers',

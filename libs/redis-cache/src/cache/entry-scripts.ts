@@ -22,7 +22,8 @@ end
  * when those ids were read from Redis for this call.
  * Reply: 1 granted; {'entry', value} a newer one is there; {'pass'} load without storing; {'held', remaining ms};
  * {'ids'} the running load began with other ids, read yours again; {'foreign'} another type stood there and is gone, ask
- * again. The lease keeps the id seen for `fill` to compare. A lease of another type, or without an end, is not ours.
+ * again. The lease keeps the id seen for `fill` to compare; one that saw another entry is taken over, for its `fill` will be
+ * refused. A lease of another type, or without an end, is not ours.
  */
 export const ACQUIRE = new BatchScript(
   'acquire',
@@ -44,8 +45,11 @@ local lease = read('GET', KEYS[2])
 local leftMs = lease and redis.call('PTTL', KEYS[2]) or -1
 if leftMs >= 0 then
   if lease == 'pass' then return {'pass'} end
-  if string.match(lease, '|[^|]*|') == string.match(ARGV[2], '|[^|]*|') then return {'held', leftMs} end
-  if ARGV[3] == '0' then return {'ids'} end
+  local digest, loading = string.match(lease, '(|[^|]*|)(.*)$')
+  if loading == seen then
+    if digest == string.match(ARGV[2], '|[^|]*|') then return {'held', leftMs} end
+    if ARGV[3] == '0' then return {'ids'} end
+  end
 end
 redis.call('SET', KEYS[2], own, 'PX', ${LEASE_MS})
 return 1`,
@@ -136,8 +140,8 @@ return removed`,
 );
 
 /**
- * The same for many entries of one slot at once. Where one of them is not there any more, the markers of all are fired: a
- * load of it may be under way. KEYS entries, leases, markers. Reply: how many entries there were.
+ * The same for many keys of one slot at once. Where one of them has no entry, the markers of all are fired. KEYS entries,
+ * leases, markers. Reply: how many entries there were.
  */
 export const INVALIDATE_ALL = new ListScript(
   'invalidateAll',
