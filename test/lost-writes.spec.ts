@@ -40,6 +40,7 @@ describe('a server that comes back without its last writes', () => {
   const WRITES: Record<string, (cache: CacheService) => Promise<unknown>> = {
     'a deleted key': (cache) => cache.delete('k'),
     'an invalidated tag': (cache) => cache.invalidateTags(['t']),
+    'an invalidated pattern': (cache) => cache.invalidatePattern('k*'),
     'a value that was set': (cache) => cache.set('k', 'new'),
     'a value that was put': (cache) => cache.put('k', () => 'new'),
   };

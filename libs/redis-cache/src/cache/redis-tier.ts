@@ -2,6 +2,7 @@ import type { Keyspace } from '../redis/keyspace.js';
 import type { ValueReceiver } from '../redis/merged-reads.js';
 import type { JournalItem } from '../redis/journal.js';
 import type { RedisConnection } from '../redis/redis-connection.js';
+import { UNLINK } from '../redis/script.js';
 import type { Shard } from '../redis/shard.js';
 import {
   ABORT,
@@ -131,19 +132,24 @@ export class RedisTier implements TagIds {
     return (await this.connection.runDurably(INVALIDATE, this.keyspace.entryKeys(slotKey).slice(0, 3))) === 1;
   }
 
-  /** Says how many of them were there. */
-  async invalidateAll(slotKeys: readonly string[]): Promise<number> {
-    const groups = this.connection.isCluster ? groupBySlot(slotKeys, (slotKey) => slotKey) : [slotKeys];
-    const counts = await Promise.all(
-      groups.flatMap((group) => chunks(group, MAX_KEYS)).map((chunk) => this.#invalidateChunk(chunk)),
-    );
-    return counts.reduce((sum, count) => sum + count, 0);
+  /**
+   * Removes what a scan found, and cancels its loads. Says how many entries there were. An entry needs no script: a load
+   * that saw it cannot store any more.
+   */
+  async invalidateFound({ entries, leases }: FoundKeys): Promise<number> {
+    const leaseKeys = (slotKeys: readonly string[]): string[] =>
+      (['e', 'l', 'xe'] as const).flatMap((kind) => slotKeys.map((slotKey) => this.keyspace.of(kind, slotKey)));
+    const counts = await Promise.all([
+      ...this.#chunks(entries).map((chunk) => this.connection.runDurably(UNLINK, chunk)),
+      ...this.#chunks(leases).map((chunk) => this.connection.runDurably(INVALIDATE_ALL, leaseKeys(chunk))),
+    ]);
+    return (counts as number[]).reduce((sum, count) => sum + count, 0);
   }
 
-  async #invalidateChunk(slotKeys: readonly string[]): Promise<number> {
-    const kinds = ['e', 'l', 'xe'] as const;
-    const keys = kinds.flatMap((kind) => slotKeys.map((slotKey) => this.keyspace.of(kind, slotKey)));
-    return (await this.connection.runDurably(INVALIDATE_ALL, keys)) as number;
+  /** What may go to Redis in one command. */
+  #chunks(keys: readonly string[]): string[][] {
+    const groups = this.connection.isCluster ? groupBySlot(keys, (key) => key) : [keys];
+    return groups.flatMap((group) => chunks(group, MAX_KEYS));
   }
 
   async invalidateTag(tag: string): Promise<void> {
@@ -192,10 +198,23 @@ export class RedisTier implements TagIds {
     return (id as Buffer).toString('latin1');
   }
 
-  /** Calls `onSlotKeys` with the slot keys of entries and leases that match the glob, page by page. */
-  async scan(slotGlob: string, onSlotKeys: (slotKeys: string[]) => Promise<void>): Promise<void> {
-    await this.connection.scan(this.keyspace.entryGlob(slotGlob), async (keys) => {
-      await onSlotKeys([...new Set(keys.flatMap((key) => this.keyspace.parse(key)?.slotKey ?? []))]);
+  /** Calls `onFound` with the entries and leases of a cache that match the glob and are meant, page by page. */
+  async scan({ storedName, glob, isMeant }: KeySearch, onFound: (found: FoundKeys) => Promise<void>): Promise<void> {
+    const slotPrefix = `${storedName}:`;
+    const entryHead = this.keyspace.entryHead(slotPrefix);
+    const slotKeyAt = entryHead.length - slotPrefix.length;
+    await this.connection.scan(this.keyspace.entryGlob(slotPrefix + glob), async (redisKeys) => {
+      const slotKeys: string[] = [];
+      const entries: string[] = [];
+      const leases: string[] = [];
+      for (const redisKey of redisKeys) {
+        if (!isMeant(redisKey.slice(entryHead.length, -1))) continue;
+        const slotKey = redisKey.slice(slotKeyAt, -1);
+        slotKeys.push(slotKey);
+        if (redisKey.startsWith(entryHead)) entries.push(redisKey);
+        else leases.push(slotKey);
+      }
+      if (slotKeys.length > 0) await onFound({ slotKeys, entries, leases });
     });
   }
 }
@@ -214,6 +233,21 @@ function acquiredOf(reply: unknown): Acquired {
 /** What a lease holds but for the id of the entry seen, which the script puts behind it. */
 function leaseText({ token, digest }: { token: string; digest: string }): string {
   return `${token}|${digest}|`;
+}
+
+interface KeySearch {
+  readonly storedName: string;
+  /** Finds keys, perhaps too many: `isMeant` decides. */
+  readonly glob: string;
+  readonly isMeant: (key: string) => boolean;
+}
+
+interface FoundKeys {
+  readonly slotKeys: readonly string[];
+  /** Those of entries, as they stand in Redis. */
+  readonly entries: readonly string[];
+  /** The slot keys of leases. */
+  readonly leases: readonly string[];
 }
 
 /** A command without a Buffer is one text; what stands where an id should be may be anything. */

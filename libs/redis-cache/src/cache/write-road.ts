@@ -68,13 +68,12 @@ export class WriteRoad {
       if (redis === undefined) count = remembered;
       const sentAtMark = redis?.journal.mark() ?? 0;
       try {
-        await redis?.tier.scan(core.slotKey(glob), async (found) => {
-          // The glob is only a net.
-          const slotKeys = found.filter((slotKey) => matches(core.keyOf(slotKey)));
-          const removed = await redis.tier.invalidateAll(slotKeys);
+        // The glob is only a net.
+        await redis?.tier.scan({ storedName: core.storedName, glob, isMeant: matches }, async (found) => {
+          const removed = await redis.tier.invalidateFound(found);
           // After the wait: servers of a cluster are scanned side by side.
           count += removed;
-          for (const slotKey of slotKeys) redis.journal.applied({ kind: 'entry', name: slotKey }, sentAtMark);
+          redis.journal.appliedMany(found.slotKeys, sentAtMark);
         });
       } catch (error) {
         if (!isRedisFailure(error)) throw error;

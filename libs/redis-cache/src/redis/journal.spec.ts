@@ -125,6 +125,25 @@ describe('the journal', () => {
     expect(replayed).toEqual(['recent']);
   });
 
+  it('repeats what was carried out for many at once like what was for one', async () => {
+    journal.appliedMany(['old', 'older'], journal.mark());
+    nowMs = 30_000;
+    journal.appliedMany(['a', 'b'], journal.mark());
+    nowMs = 61_000;
+    journal.applied(entry('c'), journal.mark());
+    await replayForAnotherServer();
+    expect(replayed.sort()).toEqual(['a', 'b', 'c']);
+  });
+
+  it('is done with those of many that were queued before they were sent', () => {
+    const sentBefore = journal.mark();
+    for (const name of ['a', 'b']) journal.queue(entry(name));
+    journal.appliedMany(['a', 'b'], sentBefore);
+    expect(journal.queued).toBe(2);
+    journal.appliedMany(['a', 'c'], journal.mark());
+    expect([journal.covers('entry', 'a'), journal.covers('entry', 'b')]).toEqual([false, true]);
+  });
+
   it('repeats nothing for the same server', async () => {
     journal.applied(entry('a'), journal.mark());
     await replayAll();
@@ -133,6 +152,18 @@ describe('the journal', () => {
 
   it('repeats everything when it could not remember all of the last minute', async () => {
     for (let id = 0; id < 10_001; id++) journal.applied(entry(`k${id}`), journal.mark());
+    await replayForAnotherServer();
+    expect(replayed).toContain('n');
+  });
+
+  it('has room again for what many left when they were a minute old', async () => {
+    const names = Array.from({ length: 1_000 }, (_, id) => `k${id}`);
+    for (let page = 0; page < 10; page++) journal.appliedMany(names, journal.mark());
+    nowMs = 61_000;
+    journal.appliedMany(['a'], journal.mark());
+    await replayForAnotherServer();
+    expect(replayed).toEqual(['a']);
+    for (let page = 0; page < 10; page++) journal.appliedMany(names, journal.mark());
     await replayForAnotherServer();
     expect(replayed).toContain('n');
   });

@@ -29,6 +29,8 @@ export class Journal {
   readonly #queued = new Map<string, { item: JournalItem; atMark: number }>();
   #mark = 0;
   readonly #recent = new Map<string, { item: JournalItem; atMs: number }>();
+  readonly #recentMany: { names: readonly string[]; atMs: number }[] = [];
+  #recentManyNames = 0;
   #overflowed = false;
   #recentOverflowedAtMs = -Infinity;
 
@@ -68,19 +70,30 @@ export class Journal {
   /** Redis carried it out; what was queued for the same name before it was sent is done with that. */
   applied(item: JournalItem, sentAtMark: number): void {
     const id = idOf(item.kind, item.name);
-    const queued = this.#queued.get(id);
-    if (queued !== undefined && queued.atMark <= sentAtMark) {
-      this.#queued.delete(id);
-      this.carriedOut += 1;
-      this.#report();
-    }
-    this.#remember(id, item);
+    this.#settle(id, sentAtMark);
+    this.#makeRoom(1);
+    this.#recent.delete(id);
+    this.#recent.set(id, { item, atMs: this.clock.nowMs() });
+  }
+
+  /** The same for many entries at once. */
+  appliedMany(names: readonly string[], sentAtMark: number): void {
+    if (this.#queued.size > 0) for (const name of names) this.#settle(idOf('entry', name), sentAtMark);
+    this.#makeRoom(names.length);
+    this.#recentMany.push({ names, atMs: this.clock.nowMs() });
+    this.#recentManyNames += names.length;
   }
 
   /** Queues again what was carried out shortly before the server fell silent `silenceMs` ago: it may have lost that. */
   queueRecent(isConcerned: (item: JournalItem) => boolean, silenceMs = 0): void {
     const oldestAtMs = this.clock.nowMs() - silenceMs - RECENT_MS;
-    const recent = [...this.#recent.values()].filter(({ atMs }) => atMs >= oldestAtMs).map(({ item }) => item);
+    const isRecent = ({ atMs }: { atMs: number }): boolean => atMs >= oldestAtMs;
+    const recent = [
+      ...[...this.#recent.values()].filter(isRecent).map(({ item }) => item),
+      ...this.#recentMany
+        .filter(isRecent)
+        .flatMap(({ names }) => names.map((name) => ({ kind: 'entry', name }) as const)),
+    ];
     const lost = [...(this.#recentOverflowedAtMs > oldestAtMs ? this.everything : []), ...recent];
     for (const item of lost.filter(isConcerned)) this.queue(item);
   }
@@ -100,18 +113,32 @@ export class Journal {
     this.#report();
   }
 
-  #remember(id: string, item: JournalItem): void {
-    if (this.#recent.size >= MAX_RECENT) this.#forgetOld();
-    if (this.#recent.size >= MAX_RECENT) {
-      this.#recent.clear();
-      this.#recentOverflowedAtMs = this.clock.nowMs();
-    }
-    this.#recent.delete(id);
-    this.#recent.set(id, { item, atMs: this.clock.nowMs() });
+  #settle(id: string, sentAtMark: number): void {
+    const queued = this.#queued.get(id);
+    if (queued === undefined || queued.atMark > sentAtMark) return;
+    this.#queued.delete(id);
+    this.carriedOut += 1;
+    this.#report();
+  }
+
+  #makeRoom(added: number): void {
+    if (this.#recentCount + added > MAX_RECENT) this.#forgetOld();
+    if (this.#recentCount + added <= MAX_RECENT) return;
+    this.#recent.clear();
+    this.#recentMany.length = 0;
+    this.#recentManyNames = 0;
+    this.#recentOverflowedAtMs = this.clock.nowMs();
+  }
+
+  get #recentCount(): number {
+    return this.#recent.size + this.#recentManyNames;
   }
 
   #forgetOld(): void {
     const oldestAtMs = this.clock.nowMs() - RECENT_MS;
+    while (this.#recentMany[0] !== undefined && this.#recentMany[0].atMs < oldestAtMs) {
+      this.#recentManyNames -= this.#recentMany.shift()?.names.length ?? 0;
+    }
     for (const [id, { atMs }] of this.#recent) {
       if (atMs >= oldestAtMs) return;
       this.#recent.delete(id);

@@ -75,6 +75,11 @@ export class Keyspace {
     return `${this.#prefix}s:{*`;
   }
 
+  /** What the entries begin with whose slot keys begin like that. Leases have as many characters there. */
+  entryHead(slotPrefix: string): string {
+    return `${this.#prefix}e:{${slotPrefix}`;
+  }
+
   /** A SCAN pattern for entries and leases; `slotGlob` is already a glob over encoded keys. */
   entryGlob(slotGlob: string): string {
     return `${this.#prefix}[el]:{${slotGlob}}`;

@@ -10,7 +10,7 @@ import { CredentialSource } from './credential-source.js';
 import type { ValueReceiver } from './merged-reads.js';
 import { RedirectedError } from './redirection.js';
 import type { BatchScript } from './batch-script.js';
-import type { Lane, Script, ScriptArgument, ScriptCall } from './script.js';
+import type { KeyCommand, Lane, ScriptArgument, ScriptCall } from './script.js';
 import { SentinelWatch } from './sentinel-watch.js';
 import type { RecoveryStep, Shard, ShardContext } from './shard.js';
 import { SingleTopology, type Topology } from './topology.js';
@@ -191,8 +191,8 @@ export class RedisConnection {
     );
   }
 
-  /** Runs a script where its first key is. */
-  run(lane: Lane, script: Script, keysAndArgs: readonly ScriptArgument[]): Promise<unknown> {
+  /** Runs a script or command where its first key is. */
+  run(lane: Lane, script: KeyCommand, keysAndArgs: readonly ScriptArgument[]): Promise<unknown> {
     const only = this.#onlyShard;
     if (only !== undefined) return only.run(lane, script, keysAndArgs);
     return this.#runRouted(lane, script, keysAndArgs);
@@ -215,7 +215,7 @@ export class RedisConnection {
     );
   }
 
-  async #runRouted(lane: Lane, script: Script, keysAndArgs: readonly ScriptArgument[]): Promise<unknown> {
+  async #runRouted(lane: Lane, script: KeyCommand, keysAndArgs: readonly ScriptArgument[]): Promise<unknown> {
     const key = String(keysAndArgs[0]);
     const startedAtMs = performance.now();
     for (;;) {
@@ -234,7 +234,7 @@ export class RedisConnection {
   }
 
   /** Like `run` on the control lane, and waits for a replica where the options ask for that. */
-  async runDurably(script: Script, keysAndArgs: readonly ScriptArgument[]): Promise<unknown> {
+  async runDurably(script: KeyCommand, keysAndArgs: readonly ScriptArgument[]): Promise<unknown> {
     const reply = await this.run('control', script, keysAndArgs);
     await this.confirmReplicated(String(keysAndArgs[0]));
     return reply;

@@ -54,6 +54,22 @@ export class Script {
   }
 }
 
+/** What is carried out by the server that has its first key. */
+export interface KeyCommand {
+  readonly name: string;
+  run(client: Redis, keysAndArgs: readonly ScriptArgument[], isAsking?: boolean): Promise<unknown>;
+}
+
+/** Removes keys of one slot. Reply: how many there were. */
+export const UNLINK: KeyCommand = {
+  name: 'unlink',
+  run: async (client, keys, isAsking = false) => {
+    if (!isAsking) return client.unlink(keys as string[]);
+    const [, removed] = await Promise.all([client.asking(), client.unlink(keys as string[])]);
+    return removed;
+  },
+};
+
 /** A script of which every argument is a key, as many as there are. */
 export class ListScript extends Script {
   /** @param flags a first line such as `#!lua flags=allow-oom` */

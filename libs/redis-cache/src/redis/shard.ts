@@ -14,7 +14,7 @@ import { InFlight } from './in-flight.js';
 import { MergedCalls } from './merged-calls.js';
 import { MergedReads } from './merged-reads.js';
 import { errorLabel, translateRedisError } from './redis-errors.js';
-import type { Lane, Script, ScriptArgument, ScriptCall } from './script.js';
+import type { KeyCommand, Lane, ScriptArgument, ScriptCall } from './script.js';
 import { sendTogether } from './send-together.js';
 import { ServerClock } from './server-clock.js';
 import { checkPrimary, identify, parseInfo, type ServerFacts } from './server-facts.js';
@@ -237,8 +237,8 @@ export class Shard {
     }
   }
 
-  /** Runs a script, together with others of this turn if it can be. */
-  run(lane: Lane, script: Script, keysAndArgs: readonly ScriptArgument[]): Promise<unknown> {
+  /** Runs a script or command; scripts together with others of this turn if they can be. */
+  run(lane: Lane, script: KeyCommand, keysAndArgs: readonly ScriptArgument[]): Promise<unknown> {
     if (script instanceof BatchScript) return this.#merged[lane].run(script, keysAndArgs);
     return this.execute(lane, script.name, (client) => script.run(client, keysAndArgs));
   }
