@@ -28,22 +28,25 @@ export class AdminConnection {
   /** Calls `onKeys` with each page of keys of this server that match `glob`; a key may come twice. `signal` ends it early. */
   async scan(glob: string, onKeys: (keys: string[]) => Promise<void>, signal?: AbortSignal): Promise<void> {
     const client = await this.#open();
-    let cursor = '0';
+    let page = this.#page(client, glob, '0');
+    let earlier = Promise.resolve();
     let working = Promise.resolve();
-    do {
-      const page = client.scan(cursor, 'MATCH', glob, 'COUNT', SCAN_PAGE);
-      const [[next, keys]] = await Promise.all([this.owner.settled('SCAN', page, SCAN_TIMEOUT_MS), working]);
-      cursor = next;
-      // The next page is on its way meanwhile.
-      working = keys.length > 0 ? onKeys(keys) : Promise.resolve();
-    } while (cursor !== '0' && signal?.aborted !== true);
-    await working;
+    for (let isLast = false; !isLast;) {
+      const [cursor, keys] = await page;
+      isLast = cursor === '0' || signal?.aborted === true;
+      // The next page is on its way meanwhile, and Redis has work of two pages, so that it need not wait for this process.
+      if (!isLast) page = handled(this.#page(client, glob, cursor));
+      await earlier;
+      earlier = working;
+      if (keys.length > 0) working = handled(onKeys(keys));
+    }
+    await Promise.all([earlier, working]);
   }
 
   /** One page of keys that match `glob`, which Redis may find again on a later one; cursor `0` begins, and ends. */
   async page(glob: string, cursor: string): Promise<[next: string, keys: string[]]> {
     const client = await this.#open();
-    return this.owner.settled('SCAN', client.scan(cursor, 'MATCH', glob, 'COUNT', SCAN_PAGE), SCAN_TIMEOUT_MS);
+    return this.#page(client, glob, cursor);
   }
 
   /** One section of INFO as a table. */
@@ -67,6 +70,10 @@ export class AdminConnection {
     if (this.#client !== undefined) this.owner.discard(this.#client);
   }
 
+  #page(client: Redis, glob: string, cursor: string): Promise<[next: string, keys: string[]]> {
+    return this.owner.settled('SCAN', client.scan(cursor, 'MATCH', glob, 'COUNT', SCAN_PAGE), SCAN_TIMEOUT_MS);
+  }
+
   async #open(): Promise<Redis> {
     this.owner.refuseUnlessUp();
     const client = (this.#client ??= this.owner.create());
@@ -76,4 +83,10 @@ export class AdminConnection {
     }
     return client;
   }
+}
+
+/** Its failure is thrown where it is awaited, which may be later than it comes. */
+function handled<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
 }
