@@ -5,7 +5,7 @@
  */
 import { InvalidArgumentError } from '../errors.js';
 import { shown } from '../arguments.js';
-import { percentEncode } from './key.js';
+import { isPlain, percentEncode } from './key.js';
 
 /**
  * A Redis glob that finds every string key matching `pattern`, where `*` is any text and `?` is one character;
@@ -24,18 +24,20 @@ export function globMatcher(pattern: string): (encodedKey: string) => boolean {
   percentEncode(splitGlob(pattern).join(''), 'pattern');
   const wanted = Array.from(pattern);
   return (encodedKey) => {
+    if (isPlain(encodedKey)) return matches(wanted, encodedKey);
     const key = decodeName(encodedKey);
     return key !== undefined && matches(wanted, Array.from(key));
   };
 }
 
 // A regular expression would take for ever over a pattern of many stars; this goes back to the last star only.
-function matches(pattern: readonly string[], key: readonly string[]): boolean {
+function matches(pattern: readonly string[], key: ArrayLike<string>): boolean {
   let at = 0;
   let afterStar = -1;
   let resumeAt = 0;
   for (let index = 0; index < key.length;) {
     if (pattern[at] === '*') {
+      if (at === pattern.length - 1) return true;
       afterStar = ++at;
       resumeAt = index;
     } else if (pattern[at] === '?' || pattern[at] === key[index]) {
