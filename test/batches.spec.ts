@@ -103,6 +103,24 @@ describe('getOrSetMany', () => {
     expect(calls).toHaveLength(1);
   });
 
+  it('lets the process read its sockets between the values of a large batch', async () => {
+    const { defaultCache: cache } = await startEngine();
+    const ids = Array.from({ length: 500 }, (_, index) => `id ${index}`);
+    let prepared = 0;
+    let preparedInOneTurn: number | undefined;
+    const load = (missing: readonly string[]): Map<string, string> => {
+      setImmediate(() => (preparedInOneTurn = prepared));
+      return new Map(missing.map((id) => [id, id]));
+    };
+    const ttl = (): '1h' => {
+      prepared += 1;
+      return '1h';
+    };
+    expect((await cache.getOrSetMany(ids, load, { ttl })).size).toBe(500);
+    expect(prepared).toBe(500);
+    expect(preparedInOneTurn).toBeLessThan(500);
+  });
+
   it('does not call the loader when nothing is missing or asked for', async () => {
     const { defaultCache: cache } = await startEngine();
     const { load, calls } = countingLoader();

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { types } from 'node:util';
 import { kindOf } from '../arguments.js';
 import { InvalidArgumentError } from '../errors.js';
@@ -8,6 +9,9 @@ export type BulkLoader<K, T> = (
   missing: readonly K[],
   context: { signal: AbortSignal },
 ) => ReadonlyMap<K, T> | Promise<ReadonlyMap<K, T>>;
+
+/** Values go on to the store in turns: thousands at once would keep this process from its sockets until they time out. */
+const MAX_PER_TURN = 64;
 
 interface Pending<T> {
   signal: AbortSignal;
@@ -65,7 +69,11 @@ export class BulkLoad<K extends Key, T> {
           `The loader of getOrSetMany returned ${kindOf(values)}. It must return a Map of keys and values.`,
         );
       }
-      for (const [key, { resolve }] of wanted) resolve(values.get(key));
+      const given = [...wanted].map(([key, { resolve }]) => ({ resolve, value: values.get(key) }));
+      for (const [index, { resolve, value }] of given.entries()) {
+        if (index > 0 && index % MAX_PER_TURN === 0) await nextTurn();
+        resolve(value);
+      }
     } catch (error) {
       for (const { reject } of wanted.values()) reject(error);
     }
