@@ -23,7 +23,7 @@ describe('inspect', () => {
       value: { name: 'Ada' },
       redis: {
         state: 'fresh',
-        id: expect.stringMatching(/^[\w-]{12}$/),
+        id: expect.stringMatching(/^[\w-]{10}$/),
         ageMs: expect.any(Number),
         remainingMs: expect.any(Number),
         graceMs: expect.any(Number),

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { decodeEnvelope } from '../../libs/redis-cache/src/cache/envelope.js';
+import { decodeEnvelope, entryIdOf } from '../../libs/redis-cache/src/cache/envelope.js';
 import { decodeValue } from '../../libs/redis-cache/src/cache/value.js';
 
 // What was once written to somebody's Redis must decode for ever, or be a clean miss. Never regenerate these files:
@@ -49,10 +49,11 @@ describe('entries stored by wire version 2', () => {
   });
 
   it.each(Object.entries(values))('still decode: %s', (name, value) => {
-    const envelope = decodeEnvelope(readFileSync(join(folder(2), name)))!;
+    const raw = readFileSync(join(folder(2), name));
+    const envelope = decodeEnvelope(raw)!;
+    expect(entryIdOf(raw)).toBe('entry-id-123');
     expect(isDeepStrictEqual(decodeValue(envelope.value, { codec, maxBytes: 1_000_000 }), value)).toBe(true);
     expect(envelope).toMatchObject({
-      id: 'entry-id-123',
       createdAtMs: 1_769_860_800_000.5,
       freshUntilMs: 1_769_860_860_000,
       servableUntilMs: 1_769_864_400_000,

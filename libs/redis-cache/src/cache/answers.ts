@@ -7,7 +7,7 @@ import type { ReadListener } from './entry-reader.js';
 import type { Outcome } from './flight.js';
 import type { Key } from './key.js';
 import { runUncached } from './loader-run.js';
-import type { Entry } from './memory-tier.js';
+import type { Entry } from './entry.js';
 import { type Policy, resolvePolicy, tagsAlone } from './policy.js';
 import type { FoundEntry, ReadRoad } from './read-road.js';
 
@@ -50,10 +50,10 @@ interface Departure<T, Answer> {
 }
 
 const AS_SHARED: Departure<unknown, unknown> = {
-  arrived: ({ entry }) => entry.value.take(),
+  arrived: ({ entry }) => entry.take(),
   uncached: (value) => value,
 };
-const AS_COPY: Departure<unknown, unknown> = { ...AS_SHARED, arrived: ({ entry }) => entry.value.take(true) };
+const AS_COPY: Departure<unknown, unknown> = { ...AS_SHARED, arrived: ({ entry }) => entry.take(true) };
 
 const UNCACHED = {
   source: 'loader',
@@ -256,7 +256,7 @@ export class Answers {
     const nowMs = this.core.backend.clock.nowMs();
     return {
       isHit: true,
-      value: entry.value.take(asCopy) as T,
+      value: entry.take(asCopy) as T,
       source,
       isStale,
       ageMs: Math.max(0, nowMs - entry.createdAtMs),
@@ -286,7 +286,7 @@ export class Answers {
         const { entry, staleness, isStored } = outcome;
         const nowMs = this.core.backend.clock.nowMs();
         return {
-          value: entry.value.take(options?.values === 'copy') as T,
+          value: entry.take(options?.values === 'copy') as T,
           source: this.#sourceOf(outcome),
           isStale: staleness !== undefined,
           isStored,
@@ -346,7 +346,7 @@ class Look implements ReadListener {
 
 function freshValue(found: FoundEntry | MissReason, options: CallOptions<never> | undefined): unknown {
   if (typeof found === 'string' || found.isStale) return undefined;
-  return found.entry.value.take(options?.values === 'copy');
+  return found.entry.take(options?.values === 'copy');
 }
 
 /** A call whose caller waits for a promise. */

@@ -75,7 +75,7 @@ export class CacheService {
   get<T = unknown>(key: Key, options?: CallOptions<T>): Promise<T | undefined> {
     try {
       const hot = this.#answers.hotAsWritten(key, options);
-      if (hot !== undefined) return Promise.resolve(hot.value.take() as T);
+      if (hot !== undefined) return Promise.resolve(hot.take() as T);
       return this.#answers.get<T>(this.storedKey(key), options);
     } catch (error) {
       return rejected(error);
@@ -106,12 +106,12 @@ export class CacheService {
     try {
       if (typeof loader === 'function') {
         const hot = this.#answers.hotAsWritten(key, options);
-        if (hot !== undefined) return Promise.resolve(hot.value.take() as T);
+        if (hot !== undefined) return Promise.resolve(hot.take() as T);
       }
       const storedKey = this.storedKey(key);
       checkLoader(loader, storedKey);
       const hot = storedKey === key ? undefined : this.#answers.hot(storedKey, options);
-      if (hot !== undefined) return Promise.resolve(hot.value.take() as T);
+      if (hot !== undefined) return Promise.resolve(hot.take() as T);
       return this.#answers.load(storedKey, loader, options);
     } catch (error) {
       return rejected(error);

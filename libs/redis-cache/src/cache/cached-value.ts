@@ -7,14 +7,14 @@ export interface ValueOptions {
   copies: boolean;
 }
 
-/** A stored value as callers get it. */
+/** A value that can be stored, as an entry holds it. */
 export interface CachedValue {
   /** Size of the encoded value before compression. */
   readonly bytes: number;
   /** The value is `null` or `undefined`. */
   readonly isNegative: boolean;
-  /** `asCopy`: a value of the caller's own even where the others share one. */
-  take(asCopy?: boolean): unknown;
+  /** What all callers share, or an `OwnValue`. */
+  readonly held: unknown;
 }
 
 /**
@@ -26,27 +26,13 @@ export interface CachedValue {
 export function cachedValue(encoded: EncodedValue, options: ValueOptions): CachedValue {
   const readable = decompressValue(encoded, options.maxValueBytes);
   const value = decoded(readable, options);
-  if (readable.mutable || options.copies) return new OwnValue(readable, options, value);
-  return new SharedValue(sizeOf(readable), deepFreeze(value));
+  const isOwn = readable.mutable || options.copies;
+  const held = isOwn ? new OwnValue(readable, options, value) : deepFreeze(value);
+  return { bytes: sizeOf(readable), isNegative: isNothing(value), held };
 }
 
-// There is one for each entry in memory: it holds no more than it must.
-class SharedValue implements CachedValue {
-  constructor(
-    readonly bytes: number,
-    private readonly value: unknown,
-  ) {}
-
-  get isNegative(): boolean {
-    return isNothing(this.value);
-  }
-
-  take(asCopy = false): unknown {
-    return asCopy ? structuredClone(this.value) : this.value;
-  }
-}
-
-class OwnValue implements CachedValue {
+/** A value that each caller gets for itself. */
+export class OwnValue {
   readonly isNegative: boolean;
   /** The decoding that proved the bytes readable; the first caller gets it. */
   #first: { value: unknown } | undefined;
@@ -60,10 +46,6 @@ class OwnValue implements CachedValue {
     this.#first = { value: first };
   }
 
-  get bytes(): number {
-    return sizeOf(this.encoded);
-  }
-
   take(): unknown {
     const first = this.#first;
     this.#first = undefined;
@@ -75,6 +57,6 @@ function decoded(encoded: EncodedValue, { codec, maxValueBytes }: ValueOptions):
   return decodeValue(encoded, { codec, maxBytes: maxValueBytes });
 }
 
-function isNothing(value: unknown): boolean {
+export function isNothing(value: unknown): boolean {
   return value === null || value === undefined;
 }

@@ -1,10 +1,10 @@
 import type { MissReason } from '../events.js';
 import { type CacheCore, isUnanswered } from './backend.js';
 import { EntryJudge, type KnownIds } from './entry-judge.js';
-import { decodeEnvelope, type Envelope } from './envelope.js';
+import { decodeEnvelope, entryIdOf, type StoredEnvelope } from './envelope.js';
 import type { TagId } from './recorded.js';
 import type { Key } from './key.js';
-import type { Entry } from './memory-tier.js';
+import { type Entry, KEPT_ID_CHARACTERS } from './entry.js';
 import type { Policy } from './policy.js';
 
 /** An entry by its key, or by the text of that in Redis, context included. */
@@ -26,7 +26,7 @@ export interface EntryInspection {
 }
 
 interface Copy {
-  /** Of the write that made it; empty for one that was loaded without Redis. */
+  /** The first ten characters of the id of the write that made it; empty for one that was loaded without Redis. */
   readonly id: string;
   readonly ageMs: number;
   /** Fresh time left. */
@@ -94,7 +94,7 @@ export async function inspectEntry(core: CacheCore, policy: Policy, storedKey: s
     isLoading: reading?.isLoading === true,
     ...(memory && { memory }),
     ...(redis?.copy && { redis: redis.copy }),
-    ...(remembered ? { value: entry?.value.take(true) } : redis?.value),
+    ...(remembered ? { value: entry?.take(true) } : redis?.value),
   };
 }
 
@@ -131,7 +131,7 @@ function memoryState(
 ): MemoryCopy['state'] {
   const nowMs = backend.clock.nowMs();
   if (!policy.usesMemory) return 'unused';
-  if (nowMs >= entry.servableUntilMs || nowMs >= entry.keptUntilMs) return 'expired';
+  if (nowMs >= entry.servableUntilMs) return 'expired';
   if ([entry.grounds.trust, ...entry.grounds.tagTrusts].some(({ untilMs }) => nowMs >= untilMs)) return 'untrusted';
   const isCurrent = entry.grounds.ids.every(({ tag, id }) => reading === undefined || reading.ids.get(tag) === id);
   if (!isCurrent && !entry.grounds.isOutage) return 'invalidated';
@@ -144,8 +144,8 @@ function copyOf({ backend }: CacheCore, entry: Entry, reading: Reading | undefin
     id: entry.id,
     ...timesOf(entry, nowMs),
     loadMs: entry.loadMs,
-    bytes: entry.value.bytes,
-    isNegative: entry.value.isNegative,
+    bytes: entry.bytes,
+    isNegative: entry.isNegative,
     tags: inspectedTags(entry.grounds.ids, reading?.ids),
   };
 }
@@ -165,11 +165,11 @@ async function redisCopy(
   const state = isOwed ? 'invalidated' : found.state === 'none' ? found.reason : found.state;
   const envelope = decodeEnvelope(raw);
   if (envelope === undefined) return { decision: state };
-  const { value, loadMs, id, negative, codecName, softExpired } = envelope;
+  const { value, loadMs, negative, codecName, softExpired } = envelope;
   const freshUntilMs = softExpired ? -Infinity : envelope.freshUntilMs;
   const copy: StoredCopy = {
     state,
-    id,
+    id: entryIdOf(raw).slice(0, KEPT_ID_CHARACTERS),
     ...timesOf({ ...envelope, freshUntilMs }, serverClockOf(slotKey).nowMs()),
     loadMs,
     bytes: value.bytes.length,
@@ -181,7 +181,7 @@ async function redisCopy(
     isExpired: softExpired,
   };
   const isUsable = !isOwed && (found.state === 'fresh' || found.state === 'stale');
-  return { decision: state, copy, ...(isUsable && { value: { value: found.entry.value.take(true) } }) };
+  return { decision: state, copy, ...(isUsable && { value: { value: found.entry.take(true) } }) };
 }
 
 function timesOf(
@@ -198,7 +198,7 @@ function timesOf(
 function recordedIds(
   core: CacheCore,
   storedKey: string,
-  { recorded: { namespaceId, cacheId, tags } }: Envelope,
+  { recorded: { namespaceId, cacheId, tags } }: StoredEnvelope,
 ): readonly TagId[] {
   const [namespace, cache] = core.reservedTags(storedKey);
   return [{ tag: namespace, id: namespaceId }, { tag: cache, id: cacheId }, ...tags];

@@ -1,23 +1,23 @@
 import type { MissReason } from '../events.js';
 import type { CacheCore } from './backend.js';
 import { type CachedValue, cachedValue } from './cached-value.js';
-import { decodeEnvelope, ENTRY_ID_BYTES, ENTRY_ID_OFFSET, type Envelope } from './envelope.js';
+import { decodeEnvelope, type StoredEnvelope } from './envelope.js';
 import type { Recorded, TagId } from './recorded.js';
-import type { Entry, Grounds } from './memory-tier.js';
+import { Entry, type Grounds } from './entry.js';
 import type { Clock } from '../time.js';
 import type { Policy } from './policy.js';
 import type { Trust } from './trust.js';
 import { CorruptValueError } from './value.js';
 
-/** What a read found. `seenId` is what stands where an entry has its id, '' for nothing: `acquire` compares it. */
+/** What a read found. `raw` is what stands there, `null` for nothing: `acquire` compares its id. */
 export type Found =
   | {
       readonly state: 'fresh' | 'stale';
       readonly entry: Entry;
-      readonly seenId: string | Buffer;
+      readonly raw: Buffer | null;
       readonly ids: KnownIds;
     }
-  | { readonly state: 'none'; readonly reason: MissReason; readonly seenId: string | Buffer; readonly ids: KnownIds }
+  | { readonly state: 'none'; readonly reason: MissReason; readonly raw: Buffer | null; readonly ids: KnownIds }
   | { readonly state: 'unavailable' };
 
 /** Ids read for this call, by tag. */
@@ -27,7 +27,7 @@ export type KnownIds = ReadonlyMap<string, string | undefined>;
 interface Judged {
   readonly slotKey: string;
   readonly raw: Buffer;
-  readonly envelope: Envelope;
+  readonly envelope: StoredEnvelope;
   readonly grounds: Grounds;
   readonly policy: Policy;
   readonly ids: KnownIds;
@@ -135,10 +135,10 @@ export class EntryJudge {
     const entry = this.#entry(judged);
     if (entry === undefined) return none('corrupt', raw, ids);
     const isFresh = !envelope.softExpired && serverNowMs < envelope.freshUntilMs;
-    return { state: isFresh ? 'fresh' : 'stale', entry, seenId: entry.id, ids };
+    return { state: isFresh ? 'fresh' : 'stale', entry, raw, ids };
   }
 
-  #entry({ slotKey, envelope, grounds, policy }: Judged): Entry | undefined {
+  #entry({ slotKey, raw, envelope, grounds, policy }: Judged): Entry | undefined {
     const { serverClockOf, clock } = this.core.backend;
     const serverClock = serverClockOf(slotKey);
     let value: CachedValue;
@@ -149,20 +149,21 @@ export class EntryJudge {
       throw error;
     }
     const freshUntilMs = envelope.softExpired ? PAST_MS : whole(serverClock.toLocalMs(envelope.freshUntilMs));
-    const servableUntilMs = whole(serverClock.toLocalMs(envelope.servableUntilMs));
-    return {
-      id: envelope.id,
+    const servableUntilMs = keptUntil(whole(serverClock.toLocalMs(envelope.servableUntilMs)), policy, clock);
+    const hotUntilMs = Math.min(servableUntilMs, hotUntil(freshUntilMs, envelope.loadMs, policy, clock));
+    return new Entry(
+      raw,
       value,
-      createdAtMs: whole(serverClock.toLocalMs(envelope.createdAtMs)),
-      freshUntilMs,
-      servableUntilMs,
-      hotUntilMs: hotUntil(freshUntilMs, envelope.loadMs, policy, clock),
-      keptUntilMs: keptUntil(servableUntilMs, policy, clock),
-      // Read from bytes it is a double, which V8 would keep in a box of its own.
-      loadMs: envelope.loadMs >>> 0,
+      {
+        createdAtMs: whole(serverClock.toLocalMs(envelope.createdAtMs)),
+        freshUntilMs,
+        servableUntilMs,
+        hotUntilMs,
+        // Read from bytes it is a double, which V8 would keep in a box of its own.
+        loadMs: envelope.loadMs >>> 0,
+      },
       grounds,
-      hasPlainKey: false,
-    };
+    );
   }
 
   #groundsOf(slotKey: string, recorded: Recorded): Grounds {
@@ -207,27 +208,24 @@ export function hotUntil(freshUntilMs: number, loadMs: number, { earlyBeta }: Po
 }
 
 /** Before anything, on a monotonic clock. */
-const PAST_MS = -1;
+export const PAST_MS = -1;
 
 /** Instants of entries are whole: V8 keeps such numbers in the object, and others apart, in 16 bytes each. */
 export function whole(ms: number): number {
   return Math.floor(ms);
 }
 
+/** Until when this process may answer with its copy, by `l1.ttl` too. */
 function keptUntil(servableUntilMs: number, { memoryTtlMs }: Policy, clock: Clock): number {
   return memoryTtlMs === Infinity ? servableUntilMs : Math.min(servableUntilMs, whole(clock.nowMs() + memoryTtlMs));
 }
 
 /** Expired by hand, and stored by somebody who did not want it answered stale. */
-function isExpiredWithoutGrace({ softExpired, freshUntilMs, servableUntilMs }: Envelope): boolean {
+function isExpiredWithoutGrace({ softExpired, freshUntilMs, servableUntilMs }: StoredEnvelope): boolean {
   return softExpired && servableUntilMs <= freshUntilMs;
 }
 
 /** What a read found where nothing may be used. */
 export function none(reason: MissReason, raw: Buffer | null, ids: KnownIds): Found {
-  return { state: 'none', reason, seenId: raw === null ? '' : idBytes(raw), ids };
-}
-
-function idBytes(raw: Buffer): Buffer {
-  return raw.subarray(ENTRY_ID_OFFSET, ENTRY_ID_OFFSET + ENTRY_ID_BYTES);
+  return { state: 'none', reason, raw, ids };
 }

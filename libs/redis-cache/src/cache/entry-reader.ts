@@ -240,7 +240,7 @@ export class EntryReader {
     const nowMs = backend.clock.nowMs();
     if (nowMs >= entry.servableUntilMs) return none('expired', null, NO_IDS);
     if (!this.judge.areKnownCurrent(entry.grounds.ids, nowMs)) return none('invalidated', null, NO_IDS);
-    return { state: nowMs < entry.freshUntilMs ? 'fresh' : 'stale', entry, seenId: entry.id, ids: NO_IDS };
+    return { state: nowMs < entry.freshUntilMs ? 'fresh' : 'stale', entry, raw: null, ids: NO_IDS };
   }
 
   /** The tags whose ids have to be asked for, `undefined` when there are none. */

@@ -49,6 +49,9 @@ export interface Envelope {
   value: EncodedValue;
 }
 
+/** What is read: few want to know the id, which `entryIdOf` tells. */
+export type StoredEnvelope = Omit<Envelope, 'id'>;
+
 export const FLAGS_OFFSET = 3;
 export const ENTRY_ID_OFFSET = 4;
 export const ENTRY_ID_BYTES = 12;
@@ -128,7 +131,7 @@ function writeId(raw: Buffer, id: string, offset: number): void {
  * The entry in `raw`, whose payload it shares; undefined for anything foreign, damaged, truncated or of another version.
  * Never throws. What the payload means is the business of `decodeValue`.
  */
-export function decodeEnvelope(raw: Buffer): Envelope | undefined {
+export function decodeEnvelope(raw: Buffer): StoredEnvelope | undefined {
   const end = raw.length - CHECKSUM_BYTES;
   if (end < HEADER_BYTES || raw.readUIntBE(0, 3) !== MAGIC || raw.readUInt32BE(end) !== checksumOf(raw))
     return undefined;
@@ -150,7 +153,6 @@ export function decodeEnvelope(raw: Buffer): Envelope | undefined {
   if (recorded === undefined) return undefined;
 
   return {
-    id: raw.toString('latin1', ENTRY_ID_OFFSET, 16),
     createdAtMs,
     freshUntilMs,
     servableUntilMs,
@@ -193,6 +195,11 @@ const ID_RANDOM_BYTES = 9;
 const POOLED_IDS = 256;
 let pool = '';
 let poolOffset = 0;
+
+/** What stands where an entry has its id, whatever it is. */
+export function entryIdOf(raw: Buffer): string {
+  return raw.toString('latin1', ENTRY_ID_OFFSET, ENTRY_ID_OFFSET + ENTRY_ID_BYTES);
+}
 
 /** 72 random bits as 12 base64url characters. Asking the system for many at once makes one cost next to nothing. */
 export function randomId(): string {

@@ -1,7 +1,7 @@
 import { LoaderTimeoutError } from '../errors.js';
 import { Airborne } from './airborne.js';
 import { Flight, type Outcome } from './flight.js';
-import type { Entry } from './memory-tier.js';
+import type { Entry } from './entry.js';
 import { DEFAULT_POLICY, type Policy } from './policy.js';
 
 const outcome = { source: 'loader', isStored: true, entry: {} as Entry } as const satisfies Outcome;

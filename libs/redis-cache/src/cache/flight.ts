@@ -1,5 +1,5 @@
 import { LoaderTimeoutError } from '../errors.js';
-import type { Entry } from './memory-tier.js';
+import type { Entry } from './entry.js';
 import type { Policy } from './policy.js';
 
 /** What a caller leaves with. */

@@ -43,7 +43,7 @@ export class Leases {
         const known = newIds(this.core, lease.slotKey, request.tags, found.ids, idsAreFresh);
         const ids = known instanceof Promise ? await known : known;
         const asked = { token: lease.token, digest: digestOf(ids), idsAreFresh };
-        const acquired = await redis.tier.acquire(lease.slotKey, found.seenId, asked);
+        const acquired = await redis.tier.acquire(lease.slotKey, found.raw, asked);
         if (acquired.answer === 'foreign') this.core.foundCorrupt(this.core.keyOf(lease.slotKey));
         // The running load began with other ids: read ours again, and if they still differ the lease is ours.
         else if (acquired.answer !== 'ids') return { ...acquired, ids };

@@ -10,7 +10,7 @@ import type { Flight, Outcome } from './flight.js';
 import { LEASE_MS } from './entry-scripts.js';
 import { type Lease, Leases } from './leases.js';
 import { type Loaded, LoaderRun } from './loader-run.js';
-import type { Entry } from './memory-tier.js';
+import type { Entry } from './entry.js';
 import { newEntry } from './new-entry.js';
 import { newIds } from './new-ids.js';
 import { checkTagCount, freshMs, NO_TAGS, type Policy, refreshOf, storedTags } from './policy.js';
@@ -194,7 +194,7 @@ export class Loads {
     const { clock, maxTtlMs } = this.core.backend;
     const startedAtMs = clock.nowMs();
     try {
-      const run = new LoaderRun(this.core, flight, flight.stale?.value.take());
+      const run = new LoaderRun(this.core, flight, flight.stale?.take());
       let given: unknown;
       try {
         given = await run.start(loader);
@@ -245,7 +245,7 @@ export class Loads {
     if (flight.hasMarkerBefore(flight.markersSeen, tags)) return outcome;
     const ids = tags.map((tag) => ({ tag, id: '' }));
     const grounds = { ...outcome.entry.grounds, ids, trust, isOutage: true };
-    this.core.memory?.set(flight.key, { ...outcome.entry, grounds });
+    this.core.memory?.set(flight.key, outcome.entry.with({ grounds }));
     return outcome;
   }
 
@@ -289,7 +289,7 @@ export class Loads {
     const { key } = request.flight;
     const none = this.core.reservedTags(key).map((tag) => ({ tag, id: NO_ID }));
     const { entry } = this.#newEntry(key, prepared, none, request.policy);
-    return { entry: { ...entry, id: '' }, source: 'loader', isStored: false, valueTags };
+    return { entry: entry.with({ id: '' }), source: 'loader', isStored: false, valueTags };
   }
 
   /** @param bytes of the value, if it was stored */

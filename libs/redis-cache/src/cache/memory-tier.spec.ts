@@ -1,7 +1,8 @@
-import { type Entry, type Grounds, MemoryTier } from './memory-tier.js';
+import type { Entry, Grounds } from './entry.js';
+import { MemoryTier } from './memory-tier.js';
 
 function entry({ bytes = 100, ...grounds }: Partial<Grounds> & { bytes?: number } = {}): Entry {
-  return { value: { bytes }, grounds: { isOutage: false, ids: [], ...grounds } } as unknown as Entry;
+  return { bytes, grounds: { isOutage: false, ids: [], ...grounds } } as unknown as Entry;
 }
 
 describe('the memory tier', () => {

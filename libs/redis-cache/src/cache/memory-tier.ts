@@ -1,40 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import type { CachedValue } from './cached-value.js';
-import type { TagId } from './recorded.js';
+import type { Entry } from './entry.js';
 import { isPlain } from './key.js';
-import type { Trust } from './trust.js';
-
-/** On what grounds an entry may be used; one object for all entries that have the same. */
-export interface Grounds {
-  /** Ids of namespace, cache and tags that must still be current. */
-  readonly ids: readonly TagId[];
-  /** What ends the right to answer from memory without asking Redis. */
-  readonly trust: Trust;
-  /** Of the servers that hold the ids of its tags, where they are others. */
-  readonly tagTrusts: readonly Trust[];
-  /** The version of the tag table at which `ids` were last found current. */
-  verifiedAtVersion: number;
-  /** Loaded while Redis was away: its ids are unknown, and it lives no longer than `trust` says. */
-  readonly isOutage: boolean;
-}
-
-/** An entry as this process knows it; instants are whole milliseconds of the monotonic clock. */
-export interface Entry {
-  /** Id of the stored entry; '' for one that is not in Redis. */
-  readonly id: string;
-  readonly value: CachedValue;
-  readonly createdAtMs: number;
-  readonly freshUntilMs: number;
-  readonly servableUntilMs: number;
-  /** Until then it is fresh and not due for an early refresh. */
-  readonly hotUntilMs: number;
-  /** Until then this process may answer with its copy, by `l1.ttl`. */
-  readonly keptUntilMs: number;
-  readonly loadMs: number;
-  readonly grounds: Grounds;
-  /** Said by the memory: the key is what its caller wrote, so that whoever writes it again means this entry. */
-  hasPlainKey: boolean;
-}
 
 export interface MemoryLimits {
   maxEntries: number;
@@ -54,7 +20,7 @@ export class MemoryTier {
     this.#entries = new LRUCache<string, Entry>({
       max: limits.maxEntries,
       maxSize: limits.maxBytes,
-      sizeCalculation: (entry) => ENTRY_OVERHEAD_BYTES + entry.value.bytes * DECODED_FACTOR,
+      sizeCalculation: (entry) => ENTRY_OVERHEAD_BYTES + entry.bytes * DECODED_FACTOR,
       dispose: (entry, key, reason) => {
         if (entry.grounds.isOutage) this.#outageEntries -= 1;
         if (reason === 'evict') onEviction(key);

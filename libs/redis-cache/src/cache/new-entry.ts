@@ -3,7 +3,7 @@ import type { CachedValue } from './cached-value.js';
 import { hotUntil, NO_TRUSTS, whole } from './entry-judge.js';
 import { encodeEnvelope, randomId } from './envelope.js';
 import type { TagId } from './recorded.js';
-import type { Entry } from './memory-tier.js';
+import { Entry } from './entry.js';
 import type { Policy } from './policy.js';
 import { ENDLESS_TRUST } from './trust.js';
 import { compressValue, type EncodedValue } from './value.js';
@@ -43,26 +43,24 @@ export function newEntry(
     });
   const nowMs = clock.nowMs();
   const freshUntilMs = whole(nowMs + times.freshMs);
-  const servableUntilMs = whole(nowMs + lifetimeMs);
-  const entry: Entry = {
+  const entry = new Entry(
     id,
     value,
-    createdAtMs: whole(nowMs),
-    freshUntilMs,
-    servableUntilMs,
-    hotUntilMs: hotUntil(freshUntilMs, times.loadMs, policy, clock),
-    // Only where this memory is the store itself is this entry kept there.
-    keptUntilMs: servableUntilMs,
-    loadMs: Math.round(times.loadMs),
-    grounds: {
+    {
+      createdAtMs: whole(nowMs),
+      freshUntilMs,
+      servableUntilMs: whole(nowMs + lifetimeMs),
+      hotUntilMs: hotUntil(freshUntilMs, times.loadMs, policy, clock),
+      loadMs: Math.round(times.loadMs),
+    },
+    {
       ids,
-      // Likewise; nobody else can change it then.
+      // Only where this memory is the store itself is this entry kept there; nobody else can change it then.
       trust: ENDLESS_TRUST,
       tagTrusts: NO_TRUSTS,
       verifiedAtVersion: tagTable.version - 1,
       isOutage: false,
     },
-    hasPlainKey: false,
-  };
+  );
   return { toBytes, entry, lifetimeMs };
 }

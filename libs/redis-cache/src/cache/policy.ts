@@ -4,7 +4,7 @@ import { unknownName } from '../nearest.js';
 import { userTag } from '../redis/keyspace.js';
 import { toMs, toMsOrZero, toTimeoutMs, type Duration } from '../time.js';
 import type { CallOptions, EntryOptions, Refresh, StaleValue, Ttl } from './entry-options.js';
-import type { Entry } from './memory-tier.js';
+import type { Entry } from './entry.js';
 import { encodeTag } from './key.js';
 import { DEFAULT_COMPRESS_ABOVE_BYTES } from './compression.js';
 import { type DenyList, denyListOf, MARKS_ONLY } from './sensitive-data.js';
@@ -239,7 +239,7 @@ export function freshMs(
 /** What the policy says of a stale entry. */
 export function refreshOf({ refresh }: Policy, entry: Entry, nowMs: number): Refresh {
   if (typeof refresh !== 'function') return refresh;
-  return refresh({ value: entry.value.take() as never, staleMs: Math.max(0, nowMs - entry.freshUntilMs) });
+  return refresh({ value: entry.take() as never, staleMs: Math.max(0, nowMs - entry.freshUntilMs) });
 }
 
 export const NO_TAGS: readonly string[] = [];

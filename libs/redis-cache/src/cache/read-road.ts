@@ -9,7 +9,7 @@ import { EntryReader, type ReadListener } from './entry-reader.js';
 import { Flight, type Outcome } from './flight.js';
 import { refuseRecursion } from './loader-run.js';
 import { type LoadRequest, Loads, staleOutcome } from './loads.js';
-import type { Entry } from './memory-tier.js';
+import type { Entry } from './entry.js';
 import { NO_TAGS, type Policy, refreshOf } from './policy.js';
 
 /** After a failed refresh the stale value is answered without another attempt for this long. */
@@ -44,9 +44,7 @@ export class ReadRoad implements CoherentCache {
     const entry = this.core.memory?.get(key);
     if (entry === undefined) return undefined;
     const nowMs = this.core.backend.clock.nowMs();
-    return nowMs < entry.hotUntilMs && nowMs < entry.keptUntilMs && this.#judge.holds(entry.grounds, nowMs)
-      ? entry
-      : undefined;
+    return nowMs < entry.hotUntilMs && this.#judge.holds(entry.grounds, nowMs) ? entry : undefined;
   }
 
   /** The entry as memory knows it; where it does not, the listener is told later what is stored. */
@@ -137,7 +135,7 @@ export class ReadRoad implements CoherentCache {
     const entry = this.core.memory?.get(key);
     if (entry === undefined) return undefined;
     const nowMs = this.core.backend.clock.nowMs();
-    if (nowMs >= entry.servableUntilMs || nowMs >= entry.keptUntilMs) return undefined;
+    if (nowMs >= entry.servableUntilMs) return undefined;
     if (!this.#judge.holds(entry.grounds, nowMs)) return undefined;
     return { entry, isStale: nowMs >= entry.freshUntilMs };
   }
@@ -246,7 +244,7 @@ export class ReadRoad implements CoherentCache {
 
   /** What can be answered with what was read, without a load. */
   #outcomeOf(flight: Flight, request: ReadRequest, found: Found, atMs?: number): Outcome | undefined {
-    if (found.state === 'fresh' && found.entry.id !== flight.replaced?.id) {
+    if (found.state === 'fresh' && flight.replaced?.isSame(found.entry) !== true) {
       if (this.#isDueEarly(found.entry, request.policy)) this.#refreshAfter(flight, request, found.entry);
       return { entry: found.entry, source: 'l2', staleness: undefined, isStored: true, atMs };
     }

@@ -19,7 +19,7 @@ import {
   SEIZE,
 } from './entry-scripts.js';
 import { groupBySlot } from '../redis/slots.js';
-import { ENTRY_ID_BYTES, randomId } from './envelope.js';
+import { ENTRY_ID_BYTES, entryIdOf, randomId } from './envelope.js';
 import type { TagIds } from './tag-table.js';
 
 /** How long a load whose result is not stored tells the fleet not to queue up behind the next one. */
@@ -68,13 +68,13 @@ export class RedisTier implements TagIds {
 
   acquire(
     slotKey: string,
-    seenId: string | Buffer,
+    seen: Buffer | null,
     lease: { token: string; digest: string; idsAreFresh: boolean },
   ): Promise<Acquired> {
     const keysAndArgs = [
       this.keyspace.of('e', slotKey),
       this.keyspace.of('l', slotKey),
-      textOf(seenId),
+      idOf(seen),
       leaseText(lease),
       lease.idsAreFresh ? '1' : '0',
     ];
@@ -251,8 +251,8 @@ interface FoundKeys {
 }
 
 /** A command without a Buffer is one text; what stands where an id should be may be anything. */
-function textOf(id: string | Buffer): string | Buffer {
-  const text = typeof id === 'string' ? id : id.toString('latin1');
+function idOf(raw: Buffer | null): string | Buffer {
+  const text = raw === null ? '' : entryIdOf(raw);
   return /^[\w-]*$/.test(text) ? text : Buffer.from(text, 'latin1');
 }
 

@@ -6,6 +6,7 @@ import { cachedValue } from './cached-value.js';
 import { deferred } from './deferred-evictions.js';
 import type { InvalidateOptions } from './entry-options.js';
 import type { Outcome } from './flight.js';
+import { PAST_MS } from './entry-judge.js';
 import { newEntry } from './new-entry.js';
 import { newIds } from './new-ids.js';
 import { freshMs, type Policy } from './policy.js';
@@ -182,7 +183,7 @@ export class WriteRoad {
     const entry = memory?.get(key);
     forget();
     if (entry !== undefined && entry.servableUntilMs > entry.freshUntilMs) {
-      memory?.set(key, { ...entry, freshUntilMs: -Infinity, hotUntilMs: -Infinity });
+      memory?.set(key, entry.with({ times: { freshUntilMs: PAST_MS, hotUntilMs: PAST_MS } }));
     }
     return entry !== undefined;
   }
