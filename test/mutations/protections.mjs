@@ -24,7 +24,7 @@ export const protections = [
   {
     removes: 'the comparison with the entry that was seen',
     file: 'cache/entry-scripts.ts',
-    find: "if read('GETRANGE', KEYS[1], 4, 15) ~= seen then return 0 end\n",
+    find: "if read('GETRANGE', KEYS[1], '4', '15') ~= seen then return 0 end\n",
     replace: '',
     spec: 'late-loader',
     test: 'any client deletes the entry',

@@ -1,6 +1,8 @@
 import { BatchScript } from '../redis/batch-script.js';
 import { ListScript, Script } from '../redis/script.js';
 
+// Numbers are given to commands as text: Redis spells each that Lua gives it by printf, which takes as long as a small command.
+
 /** Deletes work when Redis is out of memory. */
 const ALLOW_OOM = '#!lua flags=allow-oom\n';
 
@@ -30,7 +32,7 @@ export const ACQUIRE = new BatchScript(
   2,
   3,
   `local seen = ARGV[1]
-local stored = read('GETRANGE', KEYS[1], 4, 15)
+local stored = read('GETRANGE', KEYS[1], '4', '15')
 if stored == nil then
   redis.call('UNLINK', KEYS[1])
   return {'foreign'}
@@ -40,7 +42,7 @@ if stored ~= seen then
   seen = ''
 end
 local own = ARGV[2] .. seen
-if redis.call('SET', KEYS[2], own, 'NX', 'PX', ${LEASE_MS}) then return 1 end
+if redis.call('SET', KEYS[2], own, 'NX', 'PX', '${LEASE_MS}') then return 1 end
 local lease = read('GET', KEYS[2])
 local leftMs = lease and redis.call('PTTL', KEYS[2]) or -1
 if leftMs >= 0 then
@@ -51,7 +53,7 @@ if leftMs >= 0 then
     if ARGV[3] == '0' then return {'ids'} end
   end
 end
-redis.call('SET', KEYS[2], own, 'PX', ${LEASE_MS})
+redis.call('SET', KEYS[2], own, 'PX', '${LEASE_MS}')
 return 1`,
   READ,
 );
@@ -63,12 +65,12 @@ return 1`,
 export const SEIZE = new Script(
   'seize',
   2,
-  `${READ}local seen = read('GETRANGE', KEYS[1], 4, 15)
+  `${READ}local seen = read('GETRANGE', KEYS[1], '4', '15')
 if seen == nil then
   redis.call('UNLINK', KEYS[1])
   seen = ''
 end
-redis.call('SET', KEYS[2], ARGV[1] .. seen, 'PX', ${LEASE_MS})
+redis.call('SET', KEYS[2], ARGV[1] .. seen, 'PX', '${LEASE_MS}')
 return 1`,
 );
 
@@ -86,7 +88,7 @@ if not lease or string.sub(lease, 1, #own) ~= own then return 0 end
 redis.call('DEL', KEYS[2])
 local seen = string.match(lease, '|[^|]*|(.*)$')
 if seen == '' and redis.call('SET', KEYS[1], ARGV[2], 'NX', 'PX', ARGV[3]) then return 1 end
-if read('GETRANGE', KEYS[1], 4, 15) ~= seen then return 0 end
+if read('GETRANGE', KEYS[1], '4', '15') ~= seen then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1`,
   READ,
@@ -182,12 +184,12 @@ export const EXPIRE = new BatchScript(
   3,
   0,
   `redis.call('DEL', KEYS[2])
-local head = read('GETRANGE', KEYS[1], 0, 3)
+local head = read('GETRANGE', KEYS[1], '0', '3')
 local found = 0
 if head and #head == 4 and string.sub(head, 1, 3) == 'RC2' then
   found = 1
   local flags = string.byte(head, 4)
-  if bit.band(flags, 16) == 0 then redis.call('SETRANGE', KEYS[1], 3, string.char(flags + 16)) end
+  if bit.band(flags, 16) == 0 then redis.call('SETRANGE', KEYS[1], '3', string.char(flags + 16)) end
 end
 redis.call('SET', KEYS[3], '')
 redis.call('DEL', KEYS[3])
