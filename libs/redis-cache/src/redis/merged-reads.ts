@@ -2,9 +2,13 @@ import type { Redis } from 'ioredis';
 import { RedisUnavailableError } from '../errors.js';
 import type { Clock } from '../time.js';
 import { translateRedisError } from './redis-errors.js';
+import { sendNow } from './send-together.js';
 import { groupBySlot } from './slots.js';
 
-/** Keys of one MGET: a longer one saves little more, and its values all wait for the last. */
+/**
+ * Keys of one MGET: a longer one saves little more, and its values all wait for the last. So many do not wait for the end of
+ * the turn: Redis looks for them while this process asks for more.
+ */
 const MAX_KEYS = 32;
 /** Further reads wait, and merge, until one of these is answered: their time to answer does not run meanwhile. */
 const MAX_OUTSTANDING = 16;
@@ -47,7 +51,10 @@ export class MergedReads {
       });
       return;
     }
-    this.#pending.push(receiver);
+    if (this.#pending.push(receiver) >= MAX_KEYS) {
+      this.#flush();
+      return;
+    }
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     process.nextTick(() => {
@@ -66,7 +73,15 @@ export class MergedReads {
     this.#outstanding += 1;
     try {
       if (this.shard.isCluster) await this.#answerBySlot(reads);
-      else this.#settle(reads, await this.shard.execute('data', 'MGET', (client) => mget(client, reads)));
+      else
+        this.#settle(
+          reads,
+          await this.shard.execute('data', 'MGET', (client) => {
+            const reply = mget(client, reads);
+            if (reads.length >= MAX_KEYS) sendNow(client);
+            return reply;
+          }),
+        );
     } catch (error) {
       for (const read of reads) read.failed(error);
     } finally {
