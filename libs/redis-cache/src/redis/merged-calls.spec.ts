@@ -29,9 +29,9 @@ async function sent(isCluster: boolean, calls: number): Promise<number> {
 }
 
 describe('merged calls', () => {
-  it('leave 512 unanswered, in commands of 16', async () => {
-    expect(await sent(false, 500)).toBe(32);
-    expect(await sent(false, 5000)).toBe(32);
+  it('leave 512 unanswered, in commands of 24', async () => {
+    expect(await sent(false, 500)).toBe(21);
+    expect(await sent(false, 5000)).toBe(22);
   });
 
   it('are sent before the end of the turn when there are enough of them', () => {
@@ -41,9 +41,9 @@ describe('merged calls', () => {
       for (let call = 0; call < calls; call++) void merged.run(SCRIPT, [`key ${call}`]);
       return commands();
     };
-    expect(add(15)).toBe(0);
+    expect(add(23)).toBe(0);
     expect(add(1)).toBe(1);
-    expect(add(20)).toBe(2);
+    expect(add(30)).toBe(2);
   });
 
   it('do not wait for each other in a cluster, where each is a command', async () => {

@@ -9,7 +9,7 @@ import { groupBySlot } from './slots.js';
 const MAX_CALLS = 64;
 const MAX_BYTES = 256 * 1024;
 /** So many do not wait for the end of the turn: Redis runs them while this process makes the next. */
-const ENOUGH_CALLS = 16;
+const ENOUGH_CALLS = 24;
 /**
  * Further calls wait while so many are not answered, so that no turn has thousands of replies to work off. Not counted in
  * commands: in a cluster, where calls rarely share a slot, nearly each is one of its own.
