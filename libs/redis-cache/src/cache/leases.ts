@@ -46,13 +46,13 @@ export class Leases {
         const acquired = await redis.tier.acquire(lease.slotKey, found.raw, asked);
         if (acquired.answer === 'foreign') this.core.foundCorrupt(this.core.keyOf(lease.slotKey));
         // The running load began with other ids: read ours again, and if they still differ the lease is ours.
-        else if (acquired.answer !== 'ids') return { ...acquired, ids };
+        else if (acquired.answer !== 'ids') return { acquired, ids };
       }
     } catch (error) {
       if (!isUnanswered(error)) throw error;
       // The request may still be carried out later, and nobody would use that lease.
       redis.tier.abort(lease.slotKey, lease.token, false).catch(ignore);
-      return { answer: 'unavailable' } as const;
+      return { acquired: UNAVAILABLE, ids: [] };
     }
   }
 
@@ -95,6 +95,8 @@ export class Leases {
     }
   }
 }
+
+const UNAVAILABLE = { answer: 'unavailable' } as const;
 
 const MAX_IDS_IN_FULL = 8;
 

@@ -69,12 +69,12 @@ export class Loads {
     const slotKey = this.core.slotKey(flight.key);
     const token = randomId();
     flight.listen();
-    const acquired = await this.leases.acquire(redis, request, found, { slotKey, token });
+    const { acquired, ids } = await this.leases.acquire(redis, request, found, { slotKey, token });
     switch (acquired.answer) {
       case 'granted':
-        return this.#loadUnderLease(redis, request, { slotKey, token, ids: acquired.ids });
+        return this.#loadUnderLease(redis, request, { slotKey, token, ids });
       case 'entry':
-        return this.#outcomeOf(acquired.raw, request, acquired.ids);
+        return this.#outcomeOf(acquired.raw, request, ids);
       case 'pass':
         return this.#loadUnstored(request, 'skipped');
       case 'unavailable':
