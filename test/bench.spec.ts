@@ -3,9 +3,11 @@ import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { hitRatio, optimum } from '../bench/policies/replay.mjs';
 import { parseTrace } from '../bench/policies/traces.mjs';
+import { closedLoop } from '../bench/speed/closed-loop.mjs';
 import { regressions } from '../bench/speed/regression.mjs';
 import type { MeasureResult, RaceResult, Results } from '../bench/speed/results.mjs';
 import { merged } from '../bench/speed/results.mjs';
@@ -81,6 +83,23 @@ describe('the statistics of the benchmark', () => {
     // 1,000 heartbeats of 50 µs, and 100 writes of 10 µs that 1,000 hear of.
     expect(fleet.primaryCpuShare).toBeCloseTo(0.05 + 0.101);
     expect(fleet.instanceCpuShare).toBeCloseTo(0.02 + 0.05);
+  });
+});
+
+describe('a closed loop', () => {
+  it('does not count what begins in its lead-in, nor that time', async () => {
+    const beganAtMs: number[] = [];
+    const operation = () => {
+      beganAtMs.push(performance.now());
+      return sleep(1);
+    };
+    const loop = await closedLoop(operation, { concurrency: 2, windowMs: 40, leadInMs: 40 });
+    const endAtMs = performance.now();
+    const counted = beganAtMs.filter((atMs) => atMs >= endAtMs - loop.ms);
+    // For each reader the clock is read before an operation begins.
+    expect(Math.abs(loop.operations - counted.length)).toBeLessThanOrEqual(2);
+    expect(counted.length).toBeGreaterThan(0);
+    expect(beganAtMs.length).toBeGreaterThan(counted.length);
   });
 });
 

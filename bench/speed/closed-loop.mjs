@@ -9,21 +9,22 @@ const OPERATIONS_PER_CLOCK_READ = 64;
  * is too busy a cache may answer without Redis.
  *
  * @param {() => Promise<unknown>} operation
- * @param {{ concurrency: number, windowMs: number }} options
+ * @param {{ concurrency: number, windowMs: number, leadInMs?: number }} options what begins in the lead-in, which comes before
+ *   the window, does not count
  * @returns {Promise<{ operations: number, failed: number, ms: number }>}
  */
-export async function closedLoop(operation, { concurrency, windowMs }) {
+export async function closedLoop(operation, { concurrency, windowMs, leadInMs = 0 }) {
   let operations = 0;
   let failed = 0;
-  const startedAtMs = performance.now();
+  const startedAtMs = performance.now() + leadInMs;
   const endAtMs = startedAtMs + windowMs;
   const batch = concurrency === 1 ? OPERATIONS_PER_CLOCK_READ : 1;
   const reader = async () => {
-    while (performance.now() < endAtMs) {
+    for (let nowMs = performance.now(); nowMs < endAtMs; nowMs = performance.now()) {
       for (let turn = 0; turn < batch; turn += 1) {
         try {
           await operation();
-          operations += 1;
+          if (nowMs >= startedAtMs) operations += 1;
         } catch {
           failed += 1;
         }

@@ -24,7 +24,8 @@ const { values, positionals } = parseArgs({
 });
 const [systemName = '', scenarioName = ''] = positionals;
 const system = SYSTEMS.find(({ name }) => name.includes(systemName));
-const scenario = SCENARIOS.find(({ name }) => name === scenarioName) ?? SCENARIOS.find(({ name }) => name.includes(scenarioName));
+const scenario =
+  SCENARIOS.find(({ name }) => name === scenarioName) ?? SCENARIOS.find(({ name }) => name.includes(scenarioName));
 if (!system || !scenario) throw new Error(`There is no system "${systemName}" or no scenario "${scenarioName}".`);
 
 if (!(await ensureRedis())) throw new Error('The benchmark needs a Redis.');

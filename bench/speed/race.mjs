@@ -7,8 +7,16 @@ import { startRedis } from '../../scripts/servers.mjs';
 import { conversation } from './conversation.mjs';
 import { median, spread } from './statistics.mjs';
 
-/** @typedef {{ name: string, process: import('node:child_process').ChildProcess, ask: (windowMs: number) => Promise<Window>, perSecond: number[], failed: number }} Contender */
+/** @typedef {{ name: string, process: import('node:child_process').ChildProcess, ask: (limits: Pick<Limits, 'windowMs' | 'leadInMs'>) => Promise<Window>, perSecond: number[], failed: number }} Contender */
 /** @typedef {{ perSecond: number, failed: number }} Window */
+/**
+ * @typedef {object} Limits
+ * @property {number} rounds
+ * @property {number} windowMs
+ * @property {number} leadInMs what comes before a window and does not count: after seconds of idleness the caches of the CPU are
+ *   cold, and readers that begin in the same instant wait for one another
+ * @property {number} warmWindows
+ */
 /** @typedef {{ name: string, ratio: number, spread: number, perSecond: number, failed: number }} RaceRow `failed` operations of all rounds */
 
 /** A second run of the reference shows how far two measurements of the same differ. */
@@ -18,10 +26,10 @@ const worker = fileURLToPath(new URL('worker.mjs', import.meta.url));
 /**
  * @param {import('./scenarios.mjs').Scenario} scenario
  * @param {readonly import('./systems.mjs').System[]} systems
- * @param {{ rounds: number, windowMs: number, warmWindows: number }} limits
+ * @param {Limits} limits
  * @returns {Promise<RaceRow[]>}
  */
-export async function race(scenario, systems, { rounds, windowMs, warmWindows }) {
+export async function race(scenario, systems, { rounds, windowMs, leadInMs, warmWindows }) {
   const redis = await startRedis();
   /** @type {Contender[]} */
   let contenders = [];
@@ -35,14 +43,14 @@ export async function race(scenario, systems, { rounds, windowMs, warmWindows })
     const failed = entered.find(({ status }) => status === 'rejected');
     if (failed?.status === 'rejected') throw failed.reason;
     for (const { ask } of contenders) {
-      for (let window = 0; window < warmWindows; window += 1) await ask(windowMs);
+      for (let window = 0; window < warmWindows; window += 1) await ask({ windowMs, leadInMs });
     }
     for (let round = 0; round < rounds; round += 1) {
       for (let turn = 0; turn < contenders.length; turn += 1) {
         // Another one begins each round, so that none always follows the same one.
         const contender = contenders[(turn + round) % contenders.length];
         if (!contender) continue;
-        const { perSecond, failed } = await contender.ask(windowMs);
+        const { perSecond, failed } = await contender.ask({ windowMs, leadInMs });
         contender.perSecond.push(perSecond);
         contender.failed += failed;
       }

@@ -16,8 +16,8 @@ const { concurrency, operation, isOffered = () => true } = scenario;
 let operations = 0;
 if (isOffered(cache)) {
   await scenario.prepare?.(cache);
-  process.on('message', async (/** @type {number} */ windowMs) => {
-    const loop = await closedLoop(() => operation(cache, (operations += 1)), { concurrency, windowMs });
+  process.on('message', async (/** @type {Pick<import('./race.mjs').Limits, 'windowMs' | 'leadInMs'>} */ limits) => {
+    const loop = await closedLoop(() => operation(cache, (operations += 1)), { concurrency, ...limits });
     process.send?.({ perSecond: (loop.operations / loop.ms) * 1000, failed: loop.failed });
   });
 }
