@@ -11,7 +11,8 @@ export const adapter = {
   name: 'bentocache',
   packages: ['bentocache', 'ioredis'],
   features: ['memory', 'set', 'tags', 'loadedTags', 'clear', 'grace'],
-  configuration: 'memory of 10 MB and 5,000 entries, Redis and the Redis bus; grace only where a scenario asks for it; a logger',
+  configuration:
+    'memory of 10 MB and 5,000 entries, Redis and the Redis bus; grace only where a scenario asks for it; a logger',
   docs: 'https://bentocache.dev/docs/multi-tier',
   tuning: `for Redis, as the bus would reject unhandled: ${TUNED_TEXT.ioredis}, l2CircuitBreakerDuration 2 s`,
   start: async ({ url, namespace, isTuned, report, hasMemory = true }) => {
