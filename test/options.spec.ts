@@ -1,5 +1,6 @@
 import { CacheEngine } from '../libs/redis-cache/src/cache/engine.js';
 import type { CacheService } from '../libs/redis-cache/src/cache/cache.service.js';
+import type { LoadContext } from '../libs/redis-cache/src/cache/entry-options.js';
 import { InvalidOptionsError, RedisCacheError } from '../libs/redis-cache/src/errors.js';
 import { endOfDay, systemClock } from '../libs/redis-cache/src/time.js';
 import { gatedLoader, startEngine, startFleet, trusted } from './support/engines.js';
@@ -36,6 +37,16 @@ describe('ttl', () => {
     const clock = new Intl.DateTimeFormat('en-GB', { timeZone: 'Asia/Tokyo', hour: '2-digit', minute: '2-digit' });
     // Read a little after it was stored, so a little after midnight.
     expect(['23:59', '00:00']).toContain(clock.format(endsAtMs).replace('24:', '00:'));
+  });
+
+  it('is said by a loader that passes its context on as a copy', async () => {
+    const { defaultCache: cache } = await startEngine();
+    const inner = ({ key, signal, setTtl }: LoadContext): string => {
+      setTtl('3s');
+      return `${key} ${signal.aborted}`;
+    };
+    expect(await cache.getOrSet('k', (context) => inner({ ...context }), { ttl: '1h' })).toBe('k false');
+    expect(await cache.ttl('k')).toBeLessThanOrEqual(3_000);
   });
 
   it('is said by the loader last', async () => {

@@ -47,16 +47,40 @@ export class LoaderRun {
   hasEnded = false;
   readonly key: string;
   readonly outer = innermostLoad();
-  readonly #context: Context;
+  readonly #context: LoadContext;
+  #ttl: Loaded['ttl'];
+  #graceMs: Loaded['graceMs'];
+  #tags: Loaded['tags'];
+  #isSkipped = false;
 
   /** @param cache what tells this cache from all others, those of other modules too */
   constructor(
     readonly cache: object,
-    flight: ContextSource,
+    flight: { readonly key: string; readonly signal: AbortSignal; readonly isRefresh: boolean },
     previous: unknown,
   ) {
     this.key = flight.key;
-    this.#context = new Context(flight, previous);
+    this.#context = {
+      key: flight.key,
+      previous,
+      isRefresh: flight.isRefresh,
+      // Made when it is first looked at.
+      get signal() {
+        return flight.signal;
+      },
+      setTtl: (given) => {
+        this.#ttl = given;
+      },
+      setGrace: (given) => {
+        this.#graceMs = toMsOrZero(given, 'grace');
+      },
+      setTags: (given) => {
+        this.#tags = checkList(given, 'tags', 'strings');
+      },
+      skip: () => {
+        this.#isSkipped = true;
+      },
+    };
   }
 
   /** Calls the loader, once; what it throws passes unchanged. `end` must follow when its promise has settled. */
@@ -74,67 +98,11 @@ export class LoaderRun {
 
   /** @throws InvalidArgumentError for a stream, because it can be read only once. */
   loaded(value: unknown): Loaded {
-    if (!isStream(value)) return this.#context.loaded(value);
+    if (!isStream(value)) {
+      return { value, ttl: this.#ttl, graceMs: this.#graceMs, tags: this.#tags, isSkipped: this.#isSkipped };
+    }
     const { key } = this;
     throw new InvalidArgumentError(`The loader of key "${key}" returned a stream. Return its content.`, { key });
-  }
-}
-
-interface ContextSource {
-  readonly key: string;
-  readonly signal: AbortSignal;
-  readonly isRefresh: boolean;
-}
-
-/** What a loader gets. Its signal and its functions, which may be taken from it, are made when they are looked at. */
-class Context implements LoadContext {
-  readonly key: string;
-  readonly isRefresh: boolean;
-  readonly #flight: ContextSource;
-  #ttl: Duration | Date | undefined;
-  #graceMs: number | undefined;
-  #tags: readonly string[] | undefined;
-  #isSkipped = false;
-
-  constructor(
-    flight: ContextSource,
-    readonly previous: unknown,
-  ) {
-    this.key = flight.key;
-    this.isRefresh = flight.isRefresh;
-    this.#flight = flight;
-  }
-
-  get signal(): AbortSignal {
-    return this.#flight.signal;
-  }
-
-  get setTtl() {
-    return (given: Duration | Date): void => {
-      this.#ttl = given;
-    };
-  }
-
-  get setGrace() {
-    return (given: Duration | 0): void => {
-      this.#graceMs = toMsOrZero(given, 'grace');
-    };
-  }
-
-  get setTags() {
-    return (given: readonly string[]): void => {
-      this.#tags = checkList(given, 'tags', 'strings');
-    };
-  }
-
-  get skip() {
-    return (): void => {
-      this.#isSkipped = true;
-    };
-  }
-
-  loaded(value: unknown): Loaded {
-    return { value, ttl: this.#ttl, graceMs: this.#graceMs, tags: this.#tags, isSkipped: this.#isSkipped };
   }
 }
 
