@@ -1,8 +1,8 @@
 import type { MissReason } from '../events.js';
 import { type CacheCore, isUnanswered } from './backend.js';
 import { EntryJudge, type KnownIds } from './entry-judge.js';
-import { decodeEnvelope, entryIdOf, type StoredEnvelope } from './envelope.js';
-import type { TagId } from './recorded.js';
+import { decodeEnvelope, entryIdOf } from './envelope.js';
+import { listOf, type TagId } from './recorded.js';
 import type { Key } from './key.js';
 import { type Entry, KEPT_ID_CHARACTERS } from './entry.js';
 import type { Policy } from './policy.js';
@@ -108,7 +108,7 @@ async function read(core: CacheCore, storedKey: string, entry: Entry | undefined
       redis?.tier.hasLease(slotKey),
     ]);
     const envelope = raw === null ? undefined : decodeEnvelope(raw);
-    const recorded = envelope === undefined ? [] : recordedIds(core, storedKey, envelope);
+    const recorded = envelope === undefined ? [] : listOf(envelope.recorded, core.reservedTags(storedKey));
     const tags = [...new Set([...(entry?.grounds.ids ?? []), ...recorded].map(({ tag }) => tag))];
     const ids = new Map(await Promise.all(tags.map(async (tag) => [tag, await tagTable.current(tag)] as const)));
     return { raw, isLoading, ids };
@@ -174,7 +174,7 @@ async function redisCopy(
     loadMs,
     bytes: value.bytes.length,
     isNegative: negative,
-    tags: inspectedTags(recordedIds(core, storedKey, envelope), ids),
+    tags: inspectedTags(listOf(envelope.recorded, core.reservedTags(storedKey)), ids),
     wireVersion: Number(String.fromCharCode(raw[WIRE_VERSION_OFFSET] ?? 0)),
     codec: codecName === '' ? value.encoding : codecName,
     isCompressed: value.compressed,
@@ -193,15 +193,6 @@ function timesOf(
     remainingMs: Math.max(0, freshUntilMs - nowMs),
     graceMs: Math.max(0, servableUntilMs - Math.max(nowMs, freshUntilMs)),
   };
-}
-
-function recordedIds(
-  core: CacheCore,
-  storedKey: string,
-  { recorded: { namespaceId, cacheId, tags } }: StoredEnvelope,
-): readonly TagId[] {
-  const [namespace, cache] = core.reservedTags(storedKey);
-  return [{ tag: namespace, id: namespaceId }, { tag: cache, id: cacheId }, ...tags];
 }
 
 function inspectedTags(recorded: readonly TagId[], ids: KnownIds | undefined): InspectedTag[] {

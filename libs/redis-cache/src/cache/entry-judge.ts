@@ -2,7 +2,7 @@ import type { MissReason } from '../events.js';
 import type { CacheCore } from './backend.js';
 import { type CachedValue, cachedValue } from './cached-value.js';
 import { decodeEnvelope, type StoredEnvelope } from './envelope.js';
-import type { Recorded, TagId } from './recorded.js';
+import { listOf, type Recorded, type TagId } from './recorded.js';
 import { Entry, type Grounds } from './entry.js';
 import type { Clock } from '../time.js';
 import type { Policy } from './policy.js';
@@ -169,12 +169,10 @@ export class EntryJudge {
   #groundsOf(slotKey: string, recorded: Recorded): Grounds {
     const { coherence, tagTable } = this.core.backend;
     const trust = coherence.trustOf(slotKey);
-    const [namespace, cache] = this.core.reserved.of(slotKey);
+    const reserved = this.core.reserved.of(slotKey);
     const known = this.#grounds.get(recorded);
-    const areSame = known?.ids[0]?.tag === namespace && known.ids[1]?.tag === cache;
-    const ids = areSame
-      ? known.ids
-      : [{ tag: namespace, id: recorded.namespaceId }, { tag: cache, id: recorded.cacheId }, ...recorded.tags];
+    const areSame = known?.ids[0]?.tag === reserved[0] && known.ids[1]?.tag === reserved[1];
+    const ids = areSame ? known.ids : listOf(recorded, reserved);
     // Found anew for each entry: in a cluster, tags move from server to server.
     const tagTrusts = this.#tagTrusts(trust, ids);
     if (areSame && known.trust === trust && areSameTrusts(known.tagTrusts, tagTrusts)) return known;

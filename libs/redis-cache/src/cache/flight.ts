@@ -7,7 +7,7 @@ export interface Outcome {
   readonly entry: Entry;
   readonly source: 'l1' | 'l2' | 'loader';
   /** Why the answer is stale, if it is. */
-  readonly staleness?: 'refreshing' | 'timeout' | 'error' | undefined;
+  readonly staleness?: 'refreshing' | 'timeout' | 'error';
   readonly isStored: boolean;
   /** When it was found, where that is known. */
   readonly atMs?: number | undefined;

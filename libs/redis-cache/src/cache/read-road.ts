@@ -246,7 +246,7 @@ export class ReadRoad implements CoherentCache {
   #outcomeOf(flight: Flight, request: ReadRequest, found: Found, atMs?: number): Outcome | undefined {
     if (found.state === 'fresh' && flight.replaced?.isSame(found.entry) !== true) {
       if (this.#isDueEarly(found.entry, request.policy)) this.#refreshAfter(flight, request, found.entry);
-      return { entry: found.entry, source: 'l2', staleness: undefined, isStored: true, atMs };
+      return { entry: found.entry, source: 'l2', isStored: true, atMs };
     }
     if (found.state !== 'stale') return undefined;
     flight.stale = found.entry;

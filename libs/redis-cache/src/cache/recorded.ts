@@ -12,6 +12,11 @@ export interface Recorded {
   readonly tags: readonly TagId[];
 }
 
+/** The same as one list, under the tags that namespace and cache have for the entry. */
+export function listOf(recorded: Recorded, [namespace, cache]: readonly [string, string]): readonly TagId[] {
+  return [{ tag: namespace, id: recorded.namespaceId }, { tag: cache, id: recorded.cacheId }, ...recorded.tags];
+}
+
 interface Known {
   readonly bytes: Buffer;
   readonly recorded: Recorded;

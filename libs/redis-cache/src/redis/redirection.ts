@@ -1,3 +1,4 @@
+import type { Redis } from 'ioredis';
 import { RedisRefusedError } from '../errors.js';
 import type { RedisNode } from './connection-options.js';
 
@@ -15,6 +16,12 @@ export class RedirectedError extends RedisRefusedError {
   get isAsk(): boolean {
     return this.reply === 'ASK';
   }
+}
+
+/** A command after ASKING, both sent in one turn: it holds for the next command of the connection only. */
+export async function afterAsking<T>(client: Redis, command: () => Promise<T>): Promise<T> {
+  const [, reply] = await Promise.all([client.asking(), command()]);
+  return reply;
 }
 
 /** Reads `MOVED 3999 127.0.0.1:6381`; an IPv6 address stands there without brackets. */

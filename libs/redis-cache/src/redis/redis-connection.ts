@@ -8,7 +8,7 @@ import { ClusterTopology } from './cluster-topology.js';
 import { clientOptions, type ConnectionOptions, type Credentials, timeoutsOf } from './connection-options.js';
 import { CredentialSource } from './credential-source.js';
 import type { ValueReceiver } from './merged-reads.js';
-import { RedirectedError } from './redirection.js';
+import { afterAsking, RedirectedError } from './redirection.js';
 import type { BatchScript } from './batch-script.js';
 import type { KeyCommand, Lane, ScriptArgument, ScriptCall } from './script.js';
 import { SentinelWatch } from './sentinel-watch.js';
@@ -178,7 +178,7 @@ export class RedisConnection {
           shard.reads.ask({ redisKey, received, failed });
         });
       return shard.execute('data', 'MGET', async (client) => {
-        const [, [value]] = await Promise.all([client.asking(), client.mgetBuffer(redisKey)]);
+        const [value] = await afterAsking(client, () => client.mgetBuffer(redisKey));
         return value ?? null;
       });
     }).then(

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import { afterAsking } from './redirection.js';
 
 /** `data` for reads and loads, `control` for what must not wait behind them. */
 export type Lane = 'data' | 'control';
@@ -39,11 +40,9 @@ export class Script {
     keysAndArgs: readonly ScriptArgument[],
     isAsking: boolean,
   ): Promise<unknown> {
-    const call = async (name: string, script: string): Promise<unknown> => {
-      if (!isAsking) return client.callBuffer(name, script, keyCount, ...keysAndArgs);
-      // Sent in one turn, because it holds for the next command of the connection only.
-      const [, reply] = await Promise.all([client.asking(), client.callBuffer(name, script, keyCount, ...keysAndArgs)]);
-      return reply;
+    const call = (name: string, script: string): Promise<unknown> => {
+      const send = () => client.callBuffer(name, script, keyCount, ...keysAndArgs);
+      return isAsking ? afterAsking(client, send) : send();
     };
     try {
       return await call('EVALSHA', this.sha1);
@@ -63,10 +62,9 @@ export interface KeyCommand {
 /** Removes keys of one slot. Reply: how many there were. */
 export const UNLINK: KeyCommand = {
   name: 'unlink',
-  run: async (client, keys, isAsking = false) => {
-    if (!isAsking) return client.unlink(keys as string[]);
-    const [, removed] = await Promise.all([client.asking(), client.unlink(keys as string[])]);
-    return removed;
+  run: (client, keys, isAsking = false) => {
+    const send = () => client.unlink(keys as string[]);
+    return isAsking ? afterAsking(client, send) : send();
   },
 };
 
