@@ -57,6 +57,15 @@ function clientOf(lab: Lab): Redis | Cluster {
   return used(client);
 }
 
+/** What each server believes of its cluster, for whoever looks into a failure. */
+async function whatNodesSay({ nodes }: Lab): Promise<string> {
+  const answers = nodes.map(async (node) => {
+    const view = node.isRunning() ? await node.client.cluster('NODES').catch(String) : 'not running';
+    return `${node.port} says:\n${String(view)}`;
+  });
+  return (await Promise.all(answers)).join('\n');
+}
+
 /** A client whose errors its commands tell, gone after the test. */
 function used<T extends Redis | Cluster>(client: T): T {
   client.on('error', () => undefined);
@@ -318,6 +327,8 @@ describe('the lab of a cluster', () => {
   it(
     'replaces a primary that was killed, which comes back as a replica',
     async () => {
+      // A second try begins where the first one ended.
+      await Promise.all(lab.nodes.map((node) => node.start()));
       // One that is being demoted, or still gets its data, has nobody to take its place.
       await eventually(async () => {
         const roles = await Promise.all(lab.nodes.map(({ client }) => client.role()));
@@ -329,7 +340,9 @@ describe('the lab of a cluster', () => {
       await eventually(async () => {
         const primaries = await lab.primaries();
         return primaries.length === 3 && !primaries.includes(old);
-      }, FAILOVER_MS);
+      }, FAILOVER_MS).catch(async (cause: unknown) => {
+        throw new Error(`Nobody took the place of ${old.port}. ${await whatNodesSay(lab)}`, { cause });
+      });
       await old.start();
       await eventually(async () => (await old.client.role())[0] === 'slave', FAILOVER_MS);
     },
