@@ -107,6 +107,30 @@ describe('staleness is bounded', () => {
     expect(await slow.defaultCache.getOrSet('k', () => 'new')).toBe('new');
   });
 
+  for (const consistency of ['bounded', 'strong'] as const) {
+    it(`a stale value is not answered for a failed load when its invalidation overtook the read (${consistency})`, async () => {
+      const namespace = uniqueNamespace();
+      const slow = await startEngine({ namespace, connection: { url: proxy.url }, maxStaleness: '10s' });
+      const writer = await startEngine({ namespace, connection: { url: server.url } });
+      await trusted(slow);
+      await inMemory(slow.defaultCache, 'probe', 1);
+      await writer.defaultCache.set('k', 'old', { grace: '1h' });
+      await writer.defaultCache.expire('k');
+      proxy.apply({ type: 'latency', ms: 60 }, ['data']);
+      const load = (): never => {
+        // From now on nobody can say any more that the old value is gone.
+        proxy.apply({ type: 'black-hole' }, ['data']);
+        throw new Error('the source is down');
+      };
+      const reading = slow.defaultCache.getOrSet('k', load, { grace: '1h', refresh: 'wait', consistency });
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      await writer.defaultCache.delete('k');
+      await writer.defaultCache.delete('probe');
+      await eventually(() => slow.defaultCache.memory.entries === 0);
+      await expect(reading).rejects.toThrow('the source is down');
+    });
+  }
+
   it('an invalidation that overtakes the read of a tag id keeps the entry from answering later', async () => {
     const namespace = uniqueNamespace();
     const slow = await startEngine({ namespace, connection: { url: proxy.url } });
@@ -139,6 +163,24 @@ describe('staleness is bounded', () => {
     await eventually(() => performance.now() > startedAtMs + maxStaleness + 50);
     expect(await cache.getOrSet('k', () => 'new')).toBe('new');
     old.open();
+    expect(await first).toBe('old');
+  });
+
+  it('nobody joins a read that is older than maxStaleness where nobody tells of changes', async () => {
+    const maxStaleness = 750;
+    const namespace = uniqueNamespace();
+    const connection = { url: proxy.url, commandTimeout: '5s' } as const;
+    const deaf = await startEngine({ namespace, connection, maxStaleness });
+    await trusted(deaf);
+    await deaf.defaultCache.set('k', 'old');
+    proxy.apply({ type: 'black-hole' }, ['link']);
+    await eventually(() => deaf.connectionStates().every(({ link }) => link !== 'trusted'));
+    proxy.apply({ type: 'latency', ms: 2 * maxStaleness }, ['data']);
+    const startedAtMs = performance.now();
+    const first = deaf.defaultCache.getOrSet('k', () => 'new');
+    await eventually(() => performance.now() > startedAtMs + maxStaleness + 50);
+    await raw.del(`${namespace}:e:{default:k}`);
+    expect(await deaf.defaultCache.getOrSet('k', () => 'new')).toBe('new');
     expect(await first).toBe('old');
   });
 

@@ -70,6 +70,22 @@ export const protections = [
     test: 'by a get that',
   },
   {
+    removes: 'that a stale value is forgotten whose read was overtaken',
+    file: 'cache/read-road.ts',
+    find: 'isCurrent ? this.core.backend.clock.nowMs() : -Infinity',
+    replace: 'this.core.backend.clock.nowMs()',
+    spec: 'bounded-staleness',
+    test: 'when its invalidation overtook the read',
+  },
+  {
+    removes: 'the bound on joining a read',
+    file: 'cache/entry-reader.ts',
+    find: 'return coherence.isTrusted(reading.slotKey) || nowMs < reading.startedAtMs + maxStalenessMs;',
+    replace: 'return true;',
+    spec: 'bounded-staleness',
+    test: 'nobody joins a read',
+  },
+  {
     removes: 'that a late joiner enters again',
     file: 'cache/call.ts',
     find: 'seen > 0 && this.flight.hasMarkerBefore(seen, tagsOf(outcome))',

@@ -321,7 +321,7 @@ class Look implements ReadListener {
     private readonly index: number,
   ) {}
 
-  found(found: Found, atMs?: number): void {
+  found(found: Found, _isCurrent: boolean, atMs?: number): void {
     if (found.state === 'unavailable') this.ended('unavailable', atMs);
     else if (found.state === 'none') this.ended(found.reason, atMs);
     else {

@@ -15,8 +15,11 @@ export interface ReadOptions {
 
 /** Who waits for a read. Told once, never at once; must not throw. */
 export interface ReadListener {
-  /** @param atMs when it was judged, where that is known */
-  found(found: Found, atMs?: number): void;
+  /**
+   * @param isCurrent no announcement has overtaken it, which is never known of a strong read
+   * @param atMs when it was judged, where that is known
+   */
+  found(found: Found, isCurrent: boolean, atMs?: number): void;
   /** Never for anything Redis does. */
   failed(error: unknown): void;
 }
@@ -63,8 +66,8 @@ class Reading implements ValueReceiver {
   }
 
   tell(found: Found, atMs?: number): void {
-    this.listener.found(found, atMs);
-    if (this.#others !== undefined) for (const listener of this.#others) listener.found(found, atMs);
+    this.listener.found(found, this.isCurrent, atMs);
+    if (this.#others !== undefined) for (const listener of this.#others) listener.found(found, this.isCurrent, atMs);
   }
 
   tellFailure(error: unknown): void {
@@ -102,26 +105,29 @@ export class EntryReader {
     });
   }
 
-  /** Like `read`, which most often is all there is to a call: no promise is made for it. */
+  /** Like `read`, which most often is all there is to a call: no promise is made for it. Says whether it joins another. */
   readFor(
     listener: ReadListener,
     key: string,
     policy: Policy,
     { tags, isStrong }: ReadOptions,
     nowMs = this.core.backend.clock.nowMs(),
-  ): void {
+  ): boolean {
     const { redis, coherence } = this.core.backend;
     if (redis === undefined) {
       const found = this.#readMemory(key);
       queueMicrotask(() => {
-        listener.found(found);
+        listener.found(found, true);
       });
-      return;
+      return false;
     }
     const running = isStrong ? undefined : this.#running.get(key);
     if (running !== undefined) {
-      running.join(listener);
-      return;
+      if (this.#isJoinable(running, nowMs)) {
+        running.join(listener);
+        return true;
+      }
+      this.overtake(key);
     }
     const slotKey = this.core.slotKey(key);
     const reading = new Reading(
@@ -141,6 +147,13 @@ export class EntryReader {
     const unknown = this.#unknown(reading, tags);
     if (unknown === undefined) redis.tier.ask(reading);
     else this.#askWithIds(redis.tier, reading, unknown);
+    return false;
+  }
+
+  /** Where nobody tells of changes nothing overtakes a read, so what it brings grows older than a copy may be. */
+  #isJoinable(reading: Reading, nowMs: number): boolean {
+    const { coherence, maxStalenessMs } = this.core.backend;
+    return coherence.isTrusted(reading.slotKey) || nowMs < reading.startedAtMs + maxStalenessMs;
   }
 
   #askWithIds(tier: RedisTier, reading: Reading, unknown: readonly string[]): void {

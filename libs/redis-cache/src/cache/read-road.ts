@@ -70,7 +70,7 @@ export class ReadRoad implements CoherentCache {
       return;
     }
     if (call.policy.usesMemory && !call.isStrong) this.core.stats.missesL1 += 1;
-    this.#board(call, nowMs);
+    this.#look(call, nowMs);
   }
 
   /** Runs a write whose result is to be stored, told of what is invalidated meanwhile like any load. */
@@ -168,33 +168,60 @@ export class ReadRoad implements CoherentCache {
     return clock.nowMs() >= flight.startedAtMs + maxStalenessMs;
   }
 
-  /** Joins the flight of the key, or begins one. */
-  #board(call: Call, nowMs: number): void {
-    const open = call.isStrong ? undefined : this.#airborne.open(call.key, false);
-    const isShared = open !== undefined && this.#isJoinable(open);
-    if (isShared) call.onWait?.();
-    else if (open !== undefined) open.isOpen = false;
-    const flight = isShared ? open : this.#launch(call, nowMs);
-    flight.join(new Passenger(call, flight, isShared, this.#boardAgain));
+  /** Asks Redis, unless the value is being loaded already. */
+  #look(call: Call, nowMs: number): void {
+    if (this.#joins(call)) return;
+    const look = new FirstLook(this.#afterLook, call, nowMs);
+    look.isShared = this.#reader.readFor(look, call.key, call.policy, call, nowMs);
   }
 
-  readonly #boardAgain = (call: Call): void => {
+  /** Most calls end with their first look: only what comes after it is worth a flight. */
+  readonly #afterLook: AfterLook = {
+    found: ({ call, isShared, startedAtMs }, found, isCurrent, atMs) => {
+      try {
+        const outcome = this.#outcomeOf(call, found, atMs);
+        if (outcome !== undefined) call.arrived(outcome, isShared);
+        else if (!this.#joins(call)) this.#launch(call, found, isCurrent, startedAtMs);
+      } catch (error) {
+        call.failed(error);
+      }
+    },
+  };
+
+  readonly #lookAgain = (call: Call): void => {
     const known = this.#answerFromMemory(call);
-    if (known === undefined) this.#board(call, this.core.backend.clock.nowMs());
+    if (known === undefined) this.#look(call, this.core.backend.clock.nowMs());
     else call.arrived(known, false);
   };
 
-  #launch(request: ReadRequest, nowMs: number): Flight {
-    const flight = new Flight(request.key, request.tags);
-    flight.startedAtMs = nowMs;
-    flight.isOpen = !request.isStrong;
-    this.#takeOff(flight, request);
-    return flight;
+  /** Whether there is a flight that takes the call along. */
+  #joins(call: Call): boolean {
+    const open = call.isStrong ? undefined : this.#airborne.open(call.key, false);
+    if (open === undefined) return false;
+    open.isOpen = this.#isJoinable(open);
+    if (!open.isOpen) return false;
+    call.onWait?.();
+    open.join(new Passenger(call, open, true, this.#lookAgain));
+    return true;
   }
 
-  /** Loads in the background, once at a time per key in this process and in the fleet. */
-  #refresh(request: ReadRequest, replaced: Entry): void {
+  #launch(call: Call, found: Found, isCurrent: boolean, startedAtMs: number): void {
+    const flight = new Flight(call.key, call.tags);
+    flight.startedAtMs = startedAtMs;
+    flight.isOpen = !call.isStrong;
+    if (found.state === 'stale') {
+      flight.stale = found.entry;
+      // What an announcement overtook may be answered only when Redis confirms it.
+      flight.staleReadAtMs = isCurrent ? this.core.backend.clock.nowMs() : -Infinity;
+    }
+    flight.join(new Passenger(call, flight, false, this.#lookAgain));
+    this.#takeOff(flight, call, found);
+  }
+
+  /** Loads in the background, once at a time per key in this process and in the fleet; `instead` of a flight that ends. */
+  #refresh(request: ReadRequest, replaced: Entry, instead?: Flight): void {
     const { key, policy, tags } = request;
+    if (instead !== undefined) instead.isOpen = false;
     if (this.#airborne.open(key, true) !== undefined || this.#airborne.open(key, false) !== undefined) return;
     if (this.#isBackingOff(key)) return;
     const flight = new Flight(key, tags, replaced);
@@ -204,35 +231,36 @@ export class ReadRoad implements CoherentCache {
     this.#takeOff(flight, request);
   }
 
-  #takeOff(flight: Flight, request: ReadRequest): void {
+  #takeOff(flight: Flight, request: ReadRequest, found?: Found): void {
     this.#airborne.add(flight);
-    const listener = new FirstRead(this.#afterFirstRead, flight, request);
-    this.#reader.readFor(listener, request.key, request.policy, request, flight.startedAtMs);
-  }
-
-  /** Most flights are one read of Redis: only what comes after it is worth a promise. */
-  readonly #afterFirstRead: AfterFirstRead = {
-    found: (flight, request, found, atMs) => {
-      try {
-        const outcome = this.#outcomeOf(flight, request, found, atMs);
-        if (outcome !== undefined) {
-          this.#touchDown(flight, 'needless');
-          flight.land(outcome);
-          return;
-        }
-      } catch (error) {
-        this.#afterFirstRead.failed(flight, error);
-        return;
-      }
-      this.#flyOn(flight, request, found).catch((error: unknown) => {
-        this.#afterFirstRead.failed(flight, error);
-      });
-    },
-    failed: (flight, error) => {
+    this.#fly(flight, request, found).catch((error: unknown) => {
       this.#touchDown(flight, 'error');
       flight.crash(error);
-    },
-  };
+    });
+  }
+
+  /** Loads, and reads again when somebody else has loaded. A refresh that turns out to be needless brings nothing. */
+  async #fly(flight: Flight, request: ReadRequest, firstFound: Found | undefined): Promise<void> {
+    const { policy, loader, tags, isStrong, onWait } = request;
+    const load: LoadRequest = { flight, policy, loader, tags, isStrong, onWait };
+    flight.isStaleServable = () => this.#isStillServable(load);
+    let outcome: Outcome | undefined;
+    for (let found = firstFound; outcome === undefined; found = undefined) {
+      if (found === undefined) {
+        found = await this.#reader.read(request.key, request.policy, request);
+        outcome = this.#outcomeOfFlight(flight, request, found);
+      }
+      try {
+        outcome ??= await this.#loads.attempt(load, found);
+      } catch (error) {
+        outcome = await this.#staleInstead(load, error);
+      }
+      if (flight.isRefresh) break;
+      if (outcome === undefined && flight.isAbandoned) throw new Error('Nobody waits for this load any more.');
+    }
+    this.#touchDown(flight, refreshResult(outcome));
+    if (outcome !== undefined) flight.land(outcome);
+  }
 
   #touchDown(flight: Flight, result: RefreshResult): void {
     this.#airborne.remove(flight);
@@ -242,39 +270,28 @@ export class ReadRoad implements CoherentCache {
     this.core.backend.events.emit('refresh', { cache: this.core.name, key: flight.key, trigger, result });
   }
 
-  /** What can be answered with what was read, without a load. */
-  #outcomeOf(flight: Flight, request: ReadRequest, found: Found, atMs?: number): Outcome | undefined {
-    if (found.state === 'fresh' && flight.replaced?.isSame(found.entry) !== true) {
-      if (this.#isDueEarly(found.entry, request.policy)) this.#refreshAfter(flight, request, found.entry);
+  /** What a flight can answer with what it read, without a load. */
+  #outcomeOfFlight(flight: Flight, request: ReadRequest, found: Found): Outcome | undefined {
+    if (found.state === 'stale') {
+      flight.stale = found.entry;
+      flight.staleReadAtMs = this.core.backend.clock.nowMs();
+    }
+    if (!flight.isRefresh) return this.#outcomeOf(request, found, undefined, flight);
+    const isReplaced = found.state === 'fresh' && flight.replaced?.isSame(found.entry) !== true;
+    return isReplaced ? this.#outcomeOf(request, found) : undefined;
+  }
+
+  /** What can be answered with what was read, without a load. A refresh that is due begins, in the place of `flight`. */
+  #outcomeOf(request: ReadRequest, found: Found, atMs?: number, flight?: Flight): Outcome | undefined {
+    if (found.state === 'fresh') {
+      if (this.#isDueEarly(found.entry, request.policy)) this.#refresh(request, found.entry, flight);
       return { entry: found.entry, source: 'l2', isStored: true, atMs };
     }
     if (found.state !== 'stale') return undefined;
-    flight.stale = found.entry;
-    flight.staleReadAtMs = this.core.backend.clock.nowMs();
-    const refresh = refreshOf(request.policy, found.entry, flight.staleReadAtMs);
-    if (flight.isRefresh || (refresh !== 'background' && !this.#isBackingOff(request.key))) return undefined;
-    this.#refreshAfter(flight, request, found.entry);
+    const refresh = refreshOf(request.policy, found.entry, this.core.backend.clock.nowMs());
+    if (refresh !== 'background' && !this.#isBackingOff(request.key)) return undefined;
+    this.#refresh(request, found.entry, flight);
     return staleOutcome(found.entry, 'refreshing');
-  }
-
-  /** Loads, and reads again when somebody else has loaded. A refresh that turns out to be needless brings nothing. */
-  async #flyOn(flight: Flight, request: ReadRequest, firstFound: Found): Promise<void> {
-    const { policy, loader, tags, isStrong, onWait } = request;
-    const load: LoadRequest = { flight, policy, loader, tags, isStrong, onWait };
-    flight.isStaleServable = () => this.#isStillServable(load);
-    let outcome: Outcome | undefined;
-    for (let found = firstFound; ; found = await this.#reader.read(request.key, request.policy, request)) {
-      outcome = this.#outcomeOf(flight, request, found);
-      try {
-        outcome ??= await this.#loads.attempt(load, found);
-      } catch (error) {
-        outcome = await this.#staleInstead(load, error);
-      }
-      if (outcome !== undefined || flight.isRefresh) break;
-      if (flight.isAbandoned) throw new Error('Nobody waits for this load any more.');
-    }
-    this.#touchDown(flight, refreshResult(outcome));
-    if (outcome !== undefined) flight.land(outcome);
   }
 
   /** What is answered when a load failed, or its error. */
@@ -298,12 +315,6 @@ export class ReadRoad implements CoherentCache {
     return found.state === 'unavailable' && !flight.isCut && clock.nowMs() < flight.staleReadAtMs + maxStalenessMs;
   }
 
-  /** The refresh begins when this flight has left its place. */
-  #refreshAfter(flight: Flight, request: ReadRequest, replaced: Entry): void {
-    if (!flight.isRefresh) flight.isOpen = false;
-    this.#refresh(request, replaced);
-  }
-
   #isDueEarly(entry: Entry, policy: Policy): boolean {
     return policy.earlyBeta > 0 && this.core.backend.clock.nowMs() >= entry.hotUntilMs;
   }
@@ -325,23 +336,27 @@ function refreshResult(outcome: Outcome | undefined): RefreshResult {
   return outcome?.source === 'loader' ? 'success' : 'needless';
 }
 
-interface AfterFirstRead {
-  found(flight: Flight, request: ReadRequest, found: Found, atMs: number | undefined): void;
-  failed(flight: Flight, error: unknown): void;
+interface AfterLook {
+  /** @param isCurrent see `ReadListener` */
+  found(look: FirstLook, found: Found, isCurrent: boolean, atMs: number | undefined): void;
 }
 
-class FirstRead implements ReadListener {
+/** A call that waits for what Redis has. */
+class FirstLook implements ReadListener {
+  /** Another caller's read brings it. */
+  isShared = false;
+
   constructor(
-    private readonly after: AfterFirstRead,
-    private readonly flight: Flight,
-    private readonly request: ReadRequest,
+    private readonly after: AfterLook,
+    readonly call: Call,
+    readonly startedAtMs: number,
   ) {}
 
-  found(found: Found, atMs: number | undefined): void {
-    this.after.found(this.flight, this.request, found, atMs);
+  found(found: Found, isCurrent: boolean, atMs: number | undefined): void {
+    this.after.found(this, found, isCurrent, atMs);
   }
 
   failed(error: unknown): void {
-    this.after.failed(this.flight, error);
+    this.call.failed(error);
   }
 }
