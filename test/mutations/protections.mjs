@@ -120,7 +120,7 @@ export const protections = [
   {
     removes: 'single flight',
     file: 'cache/read-road.ts',
-    find: 'flight.isOpen = !request.isStrong;',
+    find: 'flight.isOpen = !call.isStrong;',
     replace: '',
     spec: 'stampede',
     test: 'asks Redis a bounded number',
