@@ -96,6 +96,8 @@ describe('staleness is bounded', () => {
     const slow = await startEngine({ namespace, connection: { url: proxy.url } });
     const writer = await startEngine({ namespace, connection: { url: server.url } });
     await trusted(slow);
+    // Ids that are not known yet would keep a copy from answering as well.
+    await inMemory(slow.defaultCache, 'probe', 1);
     await writer.defaultCache.getOrSet('k', () => 'old');
     proxy.apply({ type: 'latency', ms: 60 }, ['data']);
     const reading = slow.defaultCache.get('k');

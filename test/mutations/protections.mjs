@@ -91,7 +91,7 @@ export const protections = [
     find: 'seen > 0 && this.flight.hasMarkerBefore(seen, tagsOf(outcome))',
     replace: 'false',
     spec: 'read-your-invalidation',
-    test: 'by a getOrSet that',
+    test: 'by a load that skips',
   },
   {
     removes: 'the end of trust',
