@@ -72,7 +72,7 @@ export class Loads {
     const { acquired, ids } = await this.leases.acquire(redis, request, found, { slotKey, token });
     switch (acquired.answer) {
       case 'granted':
-        return this.#loadUnderLease(redis, request, { slotKey, token, ids });
+        return await this.#loadUnderLease(redis, request, { slotKey, token, ids });
       case 'entry':
         return this.#outcomeOf(acquired.raw, request, ids);
       case 'pass':

@@ -71,13 +71,14 @@ export function compressValue(encoded: EncodedValue, aboveBytes: number): Encode
 
 /** In bytes. */
 export function sizeOf(encoded: EncodedValue): number {
-  return encoded.text === undefined ? encoded.bytes.length : Buffer.byteLength(encoded.text);
+  return encoded instanceof EncodedJson ? encoded.size : encoded.bytes.length;
 }
 
 /** JSON on its way into the store: most of it is written where it belongs, and bytes of its own are never made. */
 class EncodedJson implements EncodedValue {
   readonly compressed = false;
   readonly #text: string;
+  #size: number | undefined;
 
   constructor(
     text: string,
@@ -93,6 +94,11 @@ class EncodedJson implements EncodedValue {
 
   get bytes(): Buffer {
     return Buffer.from(this.#text);
+  }
+
+  /** Counting takes as long as writing. */
+  get size(): number {
+    return (this.#size ??= Buffer.byteLength(this.#text));
   }
 }
 
