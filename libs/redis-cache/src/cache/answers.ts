@@ -1,9 +1,10 @@
 import type { MissReason } from '../events.js';
 import type { CacheCore } from './backend.js';
+import { BatchedCall, type BatchTerms, type CallBatch } from './batched-call.js';
 import type { Call, ReadRequest } from './call.js';
 import type { CallOptions, Loader } from './entry-options.js';
 import type { Found } from './entry-judge.js';
-import type { ReadListener } from './entry-reader.js';
+import { ReadBatch, type ReadListener } from './entry-reader.js';
 import type { Outcome } from './flight.js';
 import type { Key } from './key.js';
 import { runUncached } from './loader-run.js';
@@ -145,13 +146,22 @@ export class Answers {
         if (missing === 0) resolve(values);
       };
       const looks = new Looks(this, this.core, depart, reject);
+      const batch = new ReadBatch();
       for (let index = 0; index < storedKeys.length; index++) {
-        this.#look(storedKeys[index] as string, index, policy, options, looks);
+        this.#look(storedKeys[index] as string, index, policy, options, looks, batch);
       }
+      this.road.ask(batch);
     });
   }
 
-  #look(key: string, index: number, policy: Policy, options: CallOptions<never> | undefined, looks: Looks): void {
+  #look(
+    key: string,
+    index: number,
+    policy: Policy,
+    options: CallOptions<never> | undefined,
+    looks: Looks,
+    batch?: ReadBatch,
+  ): void {
     if (!this.isEnabled) {
       looks.depart('disabled', index);
       return;
@@ -166,7 +176,7 @@ export class Answers {
       return;
     }
     const look = new Look(looks, key, index);
-    const remembered = this.road.find(key, policy, options?.consistency === 'strong', look, looks.startedAtMs);
+    const remembered = this.road.find(key, policy, options?.consistency === 'strong', look, looks.startedAtMs, batch);
     if (remembered !== undefined) look.ended(remembered);
   }
 
@@ -217,6 +227,36 @@ export class Answers {
       );
       this.road.enter(call, nowMs);
     });
+  }
+
+  /** Like `load` for each key; the batch is told of each. Throws at once what is wrong with the options. */
+  loadAll(storedKeys: readonly string[], batch: CallBatch, options: CallOptions<never> | undefined): void {
+    const ownTags = tagsAlone(this.policy, options);
+    const policy = ownTags === undefined ? this.#resolve(options) : this.policy;
+    const terms: BatchTerms = {
+      batch,
+      policy,
+      tags: ownTags ?? policy.tags,
+      isStrong: options?.consistency === 'strong',
+      asCopy: options?.values === 'copy',
+      startedAtMs: this.core.backend.clock.nowMs(),
+      count: this,
+    };
+    const calls = storedKeys.map((key, index) => new BatchedCall(key, index, terms));
+    if (this.isAnswering && options?.bypass !== true) this.road.enterAll(calls, terms.startedAtMs);
+    else for (const call of calls) this.#passBy(call);
+  }
+
+  #passBy(call: BatchedCall): void {
+    this.core.stats.bypassed += 1;
+    runUncached(call.key, call.loader).then(
+      (value) => {
+        call.uncached(value);
+      },
+      (error: unknown) => {
+        call.refused(error);
+      },
+    );
   }
 
   /** Counts what a call got. */

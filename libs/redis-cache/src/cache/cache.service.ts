@@ -179,28 +179,17 @@ export class CacheService {
   ): Promise<Map<K, T | undefined>> {
     const storedKeys = this.#storedKeys(keys);
     checkBulkLoader(loader, 'getOrSetMany');
-    const once = new Map(keys.map((key, index) => [storedKeys[index] as string, key]));
-    const bulk = new BulkLoad([...once.values()], loader);
-    const values = new Map<string, T | undefined>();
-    await Promise.all(
-      [...once].map(([storedKey, key]) => {
-        const decided = (): void => {
-          bulk.decided(key);
-        };
-        const load = ({ signal }: LoadContext): Promise<T | undefined> => bulk.load(key, signal);
-        return this.#answers.load(storedKey, load, options, decided).then(
-          (value) => {
-            values.set(storedKey, value);
-            decided();
-          },
-          (error: unknown) => {
-            decided();
-            throw error;
-          },
-        );
-      }),
-    );
-    return new Map(keys.map((key, index) => [key, values.get(storedKeys[index] as string)]));
+    const placeOf = new Map<string, number>();
+    const once: K[] = [];
+    for (const [index, storedKey] of storedKeys.entries()) {
+      if (placeOf.has(storedKey)) continue;
+      placeOf.set(storedKey, once.length);
+      once.push(keys[index] as K);
+    }
+    const bulk = new BulkLoad(once, loader);
+    this.#answers.loadAll([...placeOf.keys()], bulk, options);
+    await bulk.done;
+    return new Map(keys.map((key, index) => [key, bulk.values[placeOf.get(storedKeys[index] as string) as number]]));
   }
 
   /** Whether a fresh value is stored. */

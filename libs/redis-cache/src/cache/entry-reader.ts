@@ -24,6 +24,27 @@ export interface ReadListener {
   failed(error: unknown): void;
 }
 
+/** Reads of one call that are asked for together. Nobody joins them. */
+export class ReadBatch {
+  readonly reads: ValueReceiver[] = [];
+  /** Not told yet. */
+  left = 0;
+  #isOvertaken = false;
+  #overtaken: Set<string> | undefined;
+
+  overtake(key: string): void {
+    (this.#overtaken ??= new Set()).add(key);
+  }
+
+  overtakeAll(): void {
+    this.#isOvertaken = true;
+  }
+
+  isCurrent(key: string): boolean {
+    return !this.#isOvertaken && this.#overtaken?.has(key) !== true;
+  }
+}
+
 /** What a read answers to. */
 interface Host {
   arrived(reading: Reading, raw: Buffer | null, ids: KnownIds, nowMs: number): void;
@@ -32,8 +53,7 @@ interface Host {
 
 /** A read that is under way. */
 class Reading implements ValueReceiver {
-  /** Until an announcement overtakes it. */
-  isCurrent: boolean;
+  #isCurrent: boolean;
   #others: ReadListener[] | undefined;
 
   constructor(
@@ -49,8 +69,18 @@ class Reading implements ValueReceiver {
     readonly startedAtMs: number,
     /** Of the journal, when the read began. */
     readonly carriedOut: number,
+    readonly batch: ReadBatch | undefined,
   ) {
-    this.isCurrent = !isStrong;
+    this.#isCurrent = !isStrong;
+  }
+
+  /** Until an announcement overtakes it. */
+  get isCurrent(): boolean {
+    return this.#isCurrent && this.batch?.isCurrent(this.key) !== false;
+  }
+
+  overtake(): void {
+    this.#isCurrent = false;
   }
 
   join(listener: ReadListener): void {
@@ -66,8 +96,9 @@ class Reading implements ValueReceiver {
   }
 
   tell(found: Found, atMs?: number): void {
-    this.listener.found(found, this.isCurrent, atMs);
-    if (this.#others !== undefined) for (const listener of this.#others) listener.found(found, this.isCurrent, atMs);
+    const { isCurrent } = this;
+    this.listener.found(found, isCurrent, atMs);
+    if (this.#others !== undefined) for (const listener of this.#others) listener.found(found, isCurrent, atMs);
   }
 
   tellFailure(error: unknown): void {
@@ -83,6 +114,7 @@ const NO_IDS: KnownIds = new Map();
  */
 export class EntryReader {
   readonly #running = new TransitMap<string, Reading>();
+  readonly #batches = new TransitMap<ReadBatch, true>();
   /** When the ids of namespace and cache were last known, for each copy of them. */
   readonly #reservedKnown = new Map<readonly string[], { version: number; trust: Trust }>();
   readonly #host: Host = {
@@ -105,13 +137,18 @@ export class EntryReader {
     });
   }
 
-  /** Like `read`, which most often is all there is to a call: no promise is made for it. Says whether it joins another. */
+  /**
+   * Like `read`, which most often is all there is to a call: no promise is made for it. Says whether it joins another.
+   *
+   * @param batch takes what is to be asked for with others, by `ask`
+   */
   readFor(
     listener: ReadListener,
     key: string,
     policy: Policy,
     { tags, isStrong }: ReadOptions,
     nowMs = this.core.backend.clock.nowMs(),
+    batch?: ReadBatch,
   ): boolean {
     const { redis, coherence } = this.core.backend;
     if (redis === undefined) {
@@ -121,13 +158,13 @@ export class EntryReader {
       });
       return false;
     }
-    const running = isStrong ? undefined : this.#running.get(key);
+    const running = isStrong || batch !== undefined ? undefined : this.#running.get(key);
     if (running !== undefined) {
       if (this.#isJoinable(running, nowMs)) {
         running.join(listener);
         return true;
       }
-      this.overtake(key);
+      this.#overtakeShared(key);
     }
     const slotKey = this.core.slotKey(key);
     const reading = new Reading(
@@ -141,13 +178,22 @@ export class EntryReader {
       isStrong ? 0 : coherence.ticket(slotKey, nowMs),
       nowMs,
       redis.journal.carriedOut,
+      batch,
     );
-    if (!isStrong) this.#running.set(key, reading);
+    if (batch !== undefined) batch.left += 1;
+    else if (!isStrong) this.#running.set(key, reading);
     this.core.stats.readsL2 += 1;
     const unknown = this.#unknown(reading, tags);
-    if (unknown === undefined) redis.tier.ask(reading);
-    else this.#askWithIds(redis.tier, reading, unknown);
+    if (unknown !== undefined) this.#askWithIds(redis.tier, reading, unknown);
+    else if (batch === undefined) redis.tier.ask(reading);
+    else batch.reads.push(reading);
     return false;
+  }
+
+  ask(batch: ReadBatch): void {
+    if (batch.left === 0) return;
+    this.#batches.set(batch, true);
+    this.core.backend.redis?.tier.askAll(batch.reads);
   }
 
   /** Where nobody tells of changes nothing overtakes a read, so what it brings grows older than a copy may be. */
@@ -169,14 +215,21 @@ export class EntryReader {
   }
 
   overtake(key: string): void {
-    const reading = this.#running.get(key);
-    if (reading === undefined) return;
-    reading.isCurrent = false;
-    this.#running.delete(key);
+    if (this.#batches.size > 0) for (const batch of this.#batches.keys()) batch.overtake(key);
+    this.#overtakeShared(key);
   }
 
   overtakeAll(): void {
-    for (const key of this.#running.keys()) this.overtake(key);
+    for (const batch of this.#batches.keys()) batch.overtakeAll();
+    for (const key of this.#running.keys()) this.#overtakeShared(key);
+  }
+
+  /** The one read of a key that others may join: they do so no more. */
+  #overtakeShared(key: string): void {
+    const reading = this.#running.get(key);
+    if (reading === undefined) return;
+    reading.overtake();
+    this.#running.delete(key);
   }
 
   /** Answers at once when nothing has to be asked, which is nearly always. */
@@ -229,7 +282,13 @@ export class EntryReader {
   }
 
   #ended(reading: Reading): void {
-    if (this.#running.get(reading.key) === reading) this.#running.delete(reading.key);
+    const { batch, key } = reading;
+    if (batch === undefined) {
+      if (this.#running.get(key) === reading) this.#running.delete(key);
+      return;
+    }
+    batch.left -= 1;
+    if (batch.left === 0) this.#batches.delete(batch);
   }
 
   #foundAt(reading: Reading, raw: Buffer | null, ids: KnownIds, nowMs: number): Found | Promise<Found> {

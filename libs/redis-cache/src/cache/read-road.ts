@@ -2,10 +2,11 @@ import { LRUCache } from 'lru-cache';
 import type { RefreshResult } from '../events.js';
 import { Airborne } from './airborne.js';
 import type { CacheCore } from './backend.js';
+import type { BatchedCall } from './batched-call.js';
 import { type Call, Passenger, type ReadRequest } from './call.js';
 import type { CoherentCache, Forgotten } from './coherence.js';
 import { EntryJudge, type Found } from './entry-judge.js';
-import { EntryReader, type ReadListener } from './entry-reader.js';
+import { EntryReader, ReadBatch, type ReadListener } from './entry-reader.js';
 import { Flight, type Outcome } from './flight.js';
 import { refuseRecursion } from './loader-run.js';
 import { type LoadRequest, Loads, staleOutcome } from './loads.js';
@@ -48,13 +49,24 @@ export class ReadRoad implements CoherentCache {
   }
 
   /** The entry as memory knows it; where it does not, the listener is told later what is stored. */
-  find(key: string, policy: Policy, isStrong: boolean, listener: ReadListener, nowMs: number): FoundEntry | undefined {
+  find(
+    key: string,
+    policy: Policy,
+    isStrong: boolean,
+    listener: ReadListener,
+    nowMs: number,
+    batch?: ReadBatch,
+  ): FoundEntry | undefined {
     const usesMemory = policy.usesMemory && !isStrong;
     const remembered = usesMemory ? this.#remembered(key) : undefined;
     if (remembered !== undefined) return { ...remembered, source: 'l1' };
     if (usesMemory) this.core.stats.missesL1 += 1;
-    this.#reader.readFor(listener, key, policy, { tags: NO_TAGS, isStrong }, nowMs);
+    this.#reader.readFor(listener, key, policy, { tags: NO_TAGS, isStrong }, nowMs, batch);
     return undefined;
+  }
+
+  ask(batch: ReadBatch): void {
+    this.#reader.ask(batch);
   }
 
   /**
@@ -62,7 +74,7 @@ export class ReadRoad implements CoherentCache {
    *
    * @param nowMs trust is measured by it
    */
-  enter(call: Call, nowMs: number): void {
+  enter(call: Call, nowMs: number, batch?: ReadBatch): void {
     refuseRecursion(this.core, call.key);
     const known = this.#answerFromMemory(call);
     if (known !== undefined) {
@@ -70,7 +82,20 @@ export class ReadRoad implements CoherentCache {
       return;
     }
     if (call.policy.usesMemory && !call.isStrong) this.core.stats.missesL1 += 1;
-    this.#look(call, nowMs);
+    this.#look(call, nowMs, batch);
+  }
+
+  /** Like `enter` for each; what has to be read is asked for together. */
+  enterAll(calls: readonly BatchedCall[], nowMs: number): void {
+    const batch = new ReadBatch();
+    for (const call of calls) {
+      try {
+        this.enter(call, nowMs, batch);
+      } catch (error) {
+        call.refused(error);
+      }
+    }
+    this.ask(batch);
   }
 
   /** Runs a write whose result is to be stored, told of what is invalidated meanwhile like any load. */
@@ -169,10 +194,10 @@ export class ReadRoad implements CoherentCache {
   }
 
   /** Asks Redis, unless the value is being loaded already. */
-  #look(call: Call, nowMs: number): void {
+  #look(call: Call, nowMs: number, batch?: ReadBatch): void {
     if (this.#joins(call)) return;
     const look = new FirstLook(this.#afterLook, call, nowMs);
-    look.isShared = this.#reader.readFor(look, call.key, call.policy, call, nowMs);
+    look.isShared = this.#reader.readFor(look, call.key, call.policy, call, nowMs, batch);
   }
 
   /** Most calls end with their first look: only what comes after it is worth a flight. */

@@ -61,6 +61,10 @@ export class RedisTier implements TagIds {
     this.connection.ask(receiver);
   }
 
+  askAll(receivers: readonly ValueReceiver[]): void {
+    this.connection.askAll(receivers);
+  }
+
   /** Whether somebody loads the entry, or did a moment ago. */
   async hasLease(slotKey: string): Promise<boolean> {
     return (await this.connection.get(this.keyspace.of('l', slotKey))) !== null;

@@ -10,6 +10,8 @@ import { groupBySlot } from './slots.js';
  * the turn: Redis looks for them while this process asks for more.
  */
 const MAX_KEYS = 32;
+/** The same where one caller waits for all of them: a command costs more than what a value waits for the next ones. */
+const MAX_KEYS_OF_BATCH = 128;
 /** Further reads wait, and merge, until one of these is answered: their time to answer does not run meanwhile. */
 const MAX_OUTSTANDING = 16;
 
@@ -35,6 +37,7 @@ export interface ValueReceiver {
  */
 export class MergedReads {
   readonly #pending: ValueReceiver[] = [];
+  readonly #batches: (readonly ValueReceiver[])[] = [];
   #outstanding = 0;
   #isScheduled = false;
 
@@ -46,9 +49,7 @@ export class MergedReads {
   /** Fails with `RedirectedError` when another node of the cluster has the key. */
   ask(receiver: ValueReceiver): void {
     if (!this.shard.isUp) {
-      queueMicrotask(() => {
-        receiver.failed(new RedisUnavailableError('Redis is down: GET was not sent.'));
-      });
+      this.#refuse([receiver]);
       return;
     }
     if (this.#pending.push(receiver) >= MAX_KEYS) {
@@ -63,9 +64,30 @@ export class MergedReads {
     });
   }
 
+  /** Sends at once what one caller asks for. */
+  askAll(receivers: readonly ValueReceiver[]): void {
+    if (!this.shard.isUp) {
+      this.#refuse(receivers);
+      return;
+    }
+    for (let from = 0; from < receivers.length; from += MAX_KEYS_OF_BATCH) {
+      this.#batches.push(receivers.slice(from, from + MAX_KEYS_OF_BATCH));
+    }
+    this.#flush();
+  }
+
+  #refuse(receivers: readonly ValueReceiver[]): void {
+    queueMicrotask(() => {
+      const error = new RedisUnavailableError('Redis is down: GET was not sent.');
+      for (const receiver of receivers) receiver.failed(error);
+    });
+  }
+
   #flush(): void {
-    while (this.#pending.length > 0 && this.#outstanding < MAX_OUTSTANDING) {
-      void this.#answer(this.#pending.splice(0, MAX_KEYS));
+    while (this.#outstanding < MAX_OUTSTANDING) {
+      const next = this.#batches.shift() ?? this.#pending.splice(0, MAX_KEYS);
+      if (next.length === 0) return;
+      void this.#answer(next);
     }
   }
 

@@ -191,6 +191,13 @@ export class RedisConnection {
     );
   }
 
+  /** Like `ask` for each, in one command where there is one server. */
+  askAll(receivers: readonly ValueReceiver[]): void {
+    const only = this.#onlyShard;
+    if (only !== undefined) only.reads.askAll(receivers);
+    else for (const receiver of receivers) this.ask(receiver);
+  }
+
   /** Runs a script or command where its first key is. */
   run(lane: Lane, script: KeyCommand, keysAndArgs: readonly ScriptArgument[]): Promise<unknown> {
     const only = this.#onlyShard;
