@@ -42,6 +42,11 @@ export class ReservedTags {
     this.#pairs = this.namespace.map((namespace, index) => [namespace, this.cache[index] as string]);
   }
 
+  /** Whether entries and their tags may be on different servers. */
+  get isSpread(): boolean {
+    return this.#pairs.length > 1;
+  }
+
   /** Those an entry records. */
   of(slotKey: string): readonly [namespace: string, cache: string] {
     const index = this.#pairs.length === 1 ? 0 : copyIndexOf(slotKey);

@@ -184,6 +184,7 @@ export class EntryJudge {
   /** Empty but for a cluster, whose tags may be on other nodes than their entries. */
   #tagTrusts(own: Trust, ids: readonly TagId[]): readonly Trust[] {
     const { coherence } = this.core.backend;
+    if (!this.core.reserved.isSpread) return NO_TRUSTS;
     let others: Trust[] | undefined;
     for (let index = 0; index < ids.length; index++) {
       const trust = coherence.trustOf((ids[index] as TagId).tag);
