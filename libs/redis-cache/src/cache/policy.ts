@@ -248,14 +248,28 @@ export const NO_TAGS: readonly string[] = [];
 export function storedTags(tags: readonly string[]): readonly string[] {
   checkTagCount(checkList(tags, 'tags', 'strings').length);
   if (tags.length === 0) return NO_TAGS;
-  const stored: string[] = [];
-  // By index: calls with tags of their own come here.
+  // By index, and of its length from the start: calls with tags of their own come here.
+  const stored = new Array<string>(tags.length);
   for (let index = 0; index < tags.length; index++) {
-    const tag = userTag(encodeTag(tags[index] as string));
+    const tag = storedTag(tags[index] as string);
     if (stored.includes(tag)) {
       throw new InvalidArgumentError(`tags holds "${tags[index]}" twice. Name each tag once.`);
     }
-    stored.push(tag);
+    stored[index] = tag;
+  }
+  return stored;
+}
+
+/** Tags come again and again: text that was looked up before is found faster than the same text made anew. */
+const spelled = new Map<string, string>();
+const MAX_SPELLED = 10_000;
+
+function storedTag(tag: string): string {
+  let stored = spelled.get(tag);
+  if (stored === undefined) {
+    stored = userTag(encodeTag(tag));
+    if (spelled.size >= MAX_SPELLED) spelled.clear();
+    spelled.set(tag, stored);
   }
   return stored;
 }
