@@ -22,6 +22,7 @@ const everyProject = {
 /** What is promised of every topology. The other specs are about one server, or about none. */
 const promises = [
   'admin-fleet',
+  'async-context',
   'batches',
   'deferred-evictions',
   'entity-cache',

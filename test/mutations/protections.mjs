@@ -86,6 +86,14 @@ export const protections = [
     test: 'nobody joins a read',
   },
   {
+    removes: 'the async context of callers',
+    file: 'cache/read-road.ts',
+    find: 'call.context.runInAsyncScope(this.#goOn, this, look, found, isCurrent, atMs)',
+    replace: 'this.#goOn(look, found, isCurrent, atMs)',
+    spec: 'async-context',
+    test: 'when others miss',
+  },
+  {
     removes: 'that a late joiner enters again',
     file: 'cache/call.ts',
     find: 'seen > 0 && this.flight.hasMarkerBefore(seen, tagsOf(outcome))',

@@ -1,7 +1,7 @@
 import type { MissReason } from '../events.js';
 import type { CacheCore } from './backend.js';
 import { BatchedCall, type BatchTerms, type CallBatch } from './batched-call.js';
-import type { Call, ReadRequest } from './call.js';
+import { type Call, callContext, type ReadRequest } from './call.js';
 import type { CallOptions, Loader } from './entry-options.js';
 import type { Found } from './entry-judge.js';
 import { ReadBatch, type ReadListener } from './entry-reader.js';
@@ -239,6 +239,7 @@ export class Answers {
       tags: ownTags ?? policy.tags,
       isStrong: options?.consistency === 'strong',
       asCopy: options?.values === 'copy',
+      context: callContext(),
       startedAtMs: this.core.backend.clock.nowMs(),
       count: this,
     };
@@ -391,6 +392,8 @@ function freshValue(found: FoundEntry | MissReason, options: CallOptions<never> 
 
 /** A call whose caller waits for a promise. */
 class AnsweredCall<T, Answer> implements Call {
+  readonly context = callContext();
+
   constructor(
     private readonly answers: Answers,
     readonly key: string,

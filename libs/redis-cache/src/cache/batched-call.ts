@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks';
 import type { Call } from './call.js';
 import type { LoadContext, Loader } from './entry-options.js';
 import type { Outcome } from './flight.js';
@@ -20,6 +21,7 @@ export interface BatchTerms {
   readonly tags: readonly string[];
   readonly isStrong: boolean;
   readonly asCopy: boolean;
+  readonly context: AsyncResource;
   readonly startedAtMs: number;
   /** Counts what a call got. */
   readonly count: {
@@ -35,6 +37,10 @@ export class BatchedCall implements Call {
     private readonly index: number,
     private readonly terms: BatchTerms,
   ) {}
+
+  get context(): AsyncResource {
+    return this.terms.context;
+  }
 
   get policy(): Policy {
     return this.terms.policy;

@@ -1,8 +1,10 @@
+import type { AsyncResource } from 'node:async_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { types } from 'node:util';
 import { kindOf } from '../arguments.js';
 import { InvalidArgumentError } from '../errors.js';
 import type { CallBatch } from './batched-call.js';
+import { callContext } from './call.js';
 import type { LoadContext } from './entry-options.js';
 import type { Key } from './key.js';
 
@@ -35,6 +37,8 @@ export class BulkLoad<K extends Key, T> implements CallBatch {
   #unanswered: number;
   #wanted = new Map<number, Pending<T>>();
   #isScheduled = false;
+  /** Of the first load that is wanted, which is that of the caller. */
+  #context: AsyncResource | undefined;
   #resolve!: () => void;
   #reject!: (error: unknown) => void;
 
@@ -54,6 +58,7 @@ export class BulkLoad<K extends Key, T> implements CallBatch {
   }
 
   load(index: number, { signal }: LoadContext): Promise<T | undefined> {
+    this.#context ??= callContext();
     return new Promise((resolve, reject) => {
       this.#wanted.set(index, { signal, resolve, reject });
       this.waits(index);
@@ -73,7 +78,7 @@ export class BulkLoad<K extends Key, T> implements CallBatch {
       this.#isScheduled = false;
       const wanted = this.#wanted;
       this.#wanted = new Map();
-      void this.#run(wanted);
+      void this.#context?.runInAsyncScope(this.#run, this, wanted);
     });
   }
 

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { Loader } from './entry-options.js';
 import type { Caller, Flight, Outcome } from './flight.js';
 import type { Policy } from './policy.js';
@@ -16,10 +17,20 @@ export interface ReadRequest {
 
 /** A request, and who is told what became of it: once; must not throw. */
 export interface Call extends ReadRequest {
+  /**
+   * The caller's async context. A reply brings what many callers wait for, in the context of one of them: whatever is the
+   * application's, loaders above all, must not run there.
+   */
+  readonly context: AsyncResource;
   /** @param isShared another caller's flight brought it */
   arrived(outcome: Outcome, isShared: boolean): void;
   /** With what the loader threw, or with our error for the caller. */
   failed(error: unknown): void;
+}
+
+/** Made when a call is made, in its caller's context. */
+export function callContext(): AsyncResource {
+  return new AsyncResource('nestjs-rcache');
 }
 
 /** A call that waits for a flight. */

@@ -202,21 +202,30 @@ export class ReadRoad implements CoherentCache {
 
   /** Most calls end with their first look: only what comes after it is worth a flight. */
   readonly #afterLook: AfterLook = {
-    found: ({ call, isShared, startedAtMs }, found, isCurrent, atMs) => {
-      try {
-        const outcome = this.#outcomeOf(call, found, atMs);
-        if (outcome !== undefined) call.arrived(outcome, isShared);
-        else if (!this.#joins(call)) this.#launch(call, found, isCurrent, startedAtMs);
-      } catch (error) {
-        call.failed(error);
-      }
+    found: (look, found, isCurrent, atMs) => {
+      const { call, isShared } = look;
+      if (found.state === 'fresh' && !this.#isDueEarly(found.entry, call.policy))
+        call.arrived({ entry: found.entry, source: 'l2', isStored: true, atMs }, isShared);
+      else call.context.runInAsyncScope(this.#goOn, this, look, found, isCurrent, atMs);
     },
   };
 
+  #goOn({ call, isShared, startedAtMs }: FirstLook, found: Found, isCurrent: boolean, atMs: number | undefined): void {
+    try {
+      const outcome = this.#outcomeOf(call, found, atMs);
+      if (outcome !== undefined) call.arrived(outcome, isShared);
+      else if (!this.#joins(call)) this.#launch(call, found, isCurrent, startedAtMs);
+    } catch (error) {
+      call.failed(error);
+    }
+  }
+
   readonly #lookAgain = (call: Call): void => {
-    const known = this.#answerFromMemory(call);
-    if (known === undefined) this.#look(call, this.core.backend.clock.nowMs());
-    else call.arrived(known, false);
+    call.context.runInAsyncScope(() => {
+      const known = this.#answerFromMemory(call);
+      if (known === undefined) this.#look(call, this.core.backend.clock.nowMs());
+      else call.arrived(known, false);
+    });
   };
 
   /** Whether there is a flight that takes the call along. */
