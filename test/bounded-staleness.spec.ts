@@ -109,6 +109,21 @@ describe('staleness is bounded', () => {
     expect(await slow.defaultCache.getOrSet('k', () => 'new')).toBe('new');
   });
 
+  it('an invalidation that overtakes the read of a batch keeps it out of memory', async () => {
+    const namespace = uniqueNamespace();
+    const slow = await startEngine({ namespace, connection: { url: proxy.url } });
+    const writer = await startEngine({ namespace, connection: { url: server.url } });
+    await trusted(slow);
+    await inMemory(slow.defaultCache, 'probe', 1);
+    await writer.defaultCache.getOrSet('k', () => 'old');
+    proxy.apply({ type: 'latency', ms: 60 }, ['data']);
+    const reading = slow.defaultCache.getMany(['k', 'other']);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    await writer.defaultCache.delete('k');
+    expect(await reading).toEqual(['old', undefined]);
+    expect(slow.defaultCache.peek('k')).toBeUndefined();
+  });
+
   for (const consistency of ['bounded', 'strong'] as const) {
     it(`a stale value is not answered for a failed load when its invalidation overtook the read (${consistency})`, async () => {
       const namespace = uniqueNamespace();

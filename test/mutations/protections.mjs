@@ -62,6 +62,14 @@ export const protections = [
     test: 'overtakes a read keeps',
   },
   {
+    removes: 'that an announcement overtakes the reads of a batch',
+    file: 'cache/entry-reader.ts',
+    find: 'for (const batch of this.#batches.keys()) batch.overtake(key);',
+    replace: '',
+    spec: 'bounded-staleness',
+    test: 'overtakes the read of a batch',
+  },
+  {
     removes: 'that a tag invalidation overtakes every read',
     file: 'cache/read-road.ts',
     find: '    this.#reader.overtakeAll();\n    for (const flight of this.#airborne.all()) {\n      flight.noteMarker(tag);',

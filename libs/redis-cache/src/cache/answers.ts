@@ -1,14 +1,15 @@
 import type { MissReason } from '../events.js';
 import type { CacheCore } from './backend.js';
 import { BatchedCall, type BatchTerms, type CallBatch } from './batched-call.js';
-import { type Call, callContext, type ReadRequest } from './call.js';
+import { AnsweredCall, type Departure } from './answered-call.js';
+import { type CallCounter, callContext, type ReadRequest } from './call.js';
 import type { CallOptions, Loader } from './entry-options.js';
-import type { Found } from './entry-judge.js';
-import { ReadBatch, type ReadListener } from './entry-reader.js';
+import { ReadBatch } from './entry-reader.js';
 import type { Outcome } from './flight.js';
 import type { Key } from './key.js';
 import { runUncached } from './loader-run.js';
 import type { Entry } from './entry.js';
+import { Look, type LookCounter, Looks } from './looks.js';
 import { type Policy, resolvePolicy, tagsAlone } from './policy.js';
 import type { FoundEntry, ReadRoad } from './read-road.js';
 
@@ -42,14 +43,6 @@ export interface Resolved<T> {
   readonly loadMs: number;
 }
 
-/** What callers leave with. */
-interface Departure<T, Answer> {
-  /** @param isShared another caller's flight brought it */
-  arrived(outcome: Outcome, isShared: boolean): Answer;
-  /** Where there is no cache. */
-  uncached(value: T): Answer;
-}
-
 const AS_SHARED: Departure<unknown, unknown> = {
   arrived: ({ entry }) => entry.take(),
   uncached: (value) => value,
@@ -67,7 +60,7 @@ const UNCACHED = {
 } as const;
 
 /** What callers of one cache are answered: the road by their options, and every answer counted. */
-export class Answers {
+export class Answers implements CallCounter, LookCounter {
   /** Neither disabled nor bypassed. */
   private isAnswering: boolean;
 
@@ -341,86 +334,9 @@ export class Answers {
   }
 }
 
-/** Looks at keys that one call asks for. */
-class Looks {
-  readonly startedAtMs: number;
-
-  constructor(
-    readonly answers: Answers,
-    readonly core: CacheCore,
-    readonly depart: (found: FoundEntry | MissReason, index: number) => void,
-    readonly failed: (error: unknown) => void,
-  ) {
-    this.startedAtMs = core.backend.clock.nowMs();
-  }
-}
-
-class Look implements ReadListener {
-  constructor(
-    private readonly looks: Looks,
-    private readonly key: string,
-    private readonly index: number,
-  ) {}
-
-  found(found: Found, _isCurrent: boolean, atMs?: number): void {
-    if (found.state === 'unavailable') this.ended('unavailable', atMs);
-    else if (found.state === 'none') this.ended(found.reason, atMs);
-    else {
-      this.ended({ entry: found.entry, source: this.looks.core.storeTier, isStale: found.state === 'stale' }, atMs);
-    }
-  }
-
-  ended(found: FoundEntry | MissReason, atMs?: number): void {
-    const { answers, core, startedAtMs } = this.looks;
-    try {
-      answers.looked(this.key, found, startedAtMs, atMs ?? core.backend.clock.nowMs());
-      this.looks.depart(found, this.index);
-    } catch (error) {
-      this.failed(error);
-    }
-  }
-
-  failed(error: unknown): void {
-    this.looks.failed(error);
-  }
-}
-
 function freshValue(found: FoundEntry | MissReason, options: CallOptions<never> | undefined): unknown {
   if (typeof found === 'string' || found.isStale) return undefined;
   return found.entry.take(options?.values === 'copy');
-}
-
-/** A call whose caller waits for a promise. */
-class AnsweredCall<T, Answer> implements Call {
-  readonly context = callContext();
-
-  constructor(
-    private readonly answers: Answers,
-    readonly key: string,
-    readonly policy: Policy,
-    readonly loader: Loader<unknown>,
-    readonly tags: readonly string[],
-    readonly isStrong: boolean,
-    readonly onWait: (() => void) | undefined,
-    private readonly startedAtMs: number,
-    private readonly departure: Departure<T, Answer>,
-    private readonly resolve: (answer: Answer) => void,
-    private readonly reject: (error: unknown) => void,
-  ) {}
-
-  arrived(outcome: Outcome, isShared: boolean): void {
-    try {
-      this.answers.arrived(this, outcome, isShared, this.startedAtMs);
-      this.resolve(this.departure.arrived(outcome, isShared));
-    } catch (error) {
-      this.reject(error);
-    }
-  }
-
-  failed(error: unknown): void {
-    this.answers.failed(this);
-    this.reject(error);
-  }
 }
 
 /** Whether a call may be answered from memory before its options are looked at closely. */

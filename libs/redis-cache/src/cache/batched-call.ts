@@ -1,5 +1,5 @@
 import type { AsyncResource } from 'node:async_hooks';
-import type { Call } from './call.js';
+import type { Call, CallCounter } from './call.js';
 import type { LoadContext, Loader } from './entry-options.js';
 import type { Outcome } from './flight.js';
 import type { Policy } from './policy.js';
@@ -23,11 +23,7 @@ export interface BatchTerms {
   readonly asCopy: boolean;
   readonly context: AsyncResource;
   readonly startedAtMs: number;
-  /** Counts what a call got. */
-  readonly count: {
-    arrived(call: Call, outcome: Outcome, isShared: boolean, startedAtMs: number): void;
-    failed(call: Call): void;
-  };
+  readonly count: CallCounter;
 }
 
 /** One key of a batch. Most are hits: what only a load needs is made when a load asks for it. */

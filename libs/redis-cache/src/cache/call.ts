@@ -28,6 +28,13 @@ export interface Call extends ReadRequest {
   failed(error: unknown): void;
 }
 
+export interface CallCounter {
+  /** Counts what a call got. */
+  arrived(call: ReadRequest, outcome: Outcome, isShared: boolean, startedAtMs: number): void;
+  /** Nothing was found, whatever became of the load. */
+  failed(call: ReadRequest): void;
+}
+
 /** Made when a call is made, in its caller's context. */
 export function callContext(): AsyncResource {
   return new AsyncResource('nestjs-rcache');

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { systemClock } from '../time.js';
-import { MergedReads } from './merged-reads.js';
+import { MergedReads, type ValueReceiver } from './merged-reads.js';
 
 /** A primary that answers when told to, and the keys of the commands it got. */
 function primary() {
@@ -23,19 +23,20 @@ function primary() {
   };
   const reads = new MergedReads(target, systemClock);
   const received: { key: string; value: string; atMs: number }[] = [];
+  const receiver = (key: string): ValueReceiver => ({
+    redisKey: key,
+    received: (value, atMs) => received.push({ key, value: String(value), atMs }),
+    failed: (error) => {
+      throw error;
+    },
+  });
   const ask = (count: number, from = 0): void => {
-    for (let index = from; index < from + count; index++) {
-      const key = `key ${index}`;
-      reads.ask({
-        redisKey: key,
-        received: (value, atMs) => received.push({ key, value: String(value), atMs }),
-        failed: (error) => {
-          throw error;
-        },
-      });
-    }
+    for (let index = from; index < from + count; index++) reads.ask(receiver(`key ${index}`));
   };
-  return { commands, answers, received, ask };
+  const askAll = (count: number): void => {
+    reads.askAll(Array.from({ length: count }, (_, index) => receiver(`batch ${index}`)));
+  };
+  return { commands, answers, received, ask, askAll };
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -64,6 +65,28 @@ describe('merged reads', () => {
     expect(commands.map((keys) => keys.length)).toEqual([32, 32]);
     await turn();
     expect(commands.map((keys) => keys.length)).toEqual([32, 32, 7]);
+  });
+
+  it('of a batch are sent at once, by 128, and leave those of the turn to its end', async () => {
+    const { commands, ask, askAll } = primary();
+    ask(2);
+    askAll(300);
+    expect(commands.map((keys) => keys.length)).toEqual([128, 128, 44]);
+    await turn();
+    expect(commands.at(-1)).toEqual(['key 0', 'key 1']);
+  });
+
+  it('and batches take turns when they have to wait', async () => {
+    const { commands, answers, ask, askAll } = primary();
+    askAll(18 * 128);
+    ask(33);
+    await turn();
+    expect(commands).toHaveLength(16);
+    answers[0]!();
+    await turn();
+    answers[1]!();
+    await turn();
+    expect(commands.slice(16).map(([key]) => key)).toEqual(['key 0', expect.stringContaining('batch')]);
   });
 
   it('wait while sixteen commands are not answered, and go on with each answer', async () => {

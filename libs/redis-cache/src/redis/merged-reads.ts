@@ -39,6 +39,7 @@ export class MergedReads {
   readonly #pending: ValueReceiver[] = [];
   readonly #batches: (readonly ValueReceiver[])[] = [];
   #outstanding = 0;
+  #isBatchNext = false;
   #isScheduled = false;
 
   constructor(
@@ -73,7 +74,9 @@ export class MergedReads {
     for (let from = 0; from < receivers.length; from += MAX_KEYS_OF_BATCH) {
       this.#batches.push(receivers.slice(from, from + MAX_KEYS_OF_BATCH));
     }
-    this.#flush();
+    while (this.#outstanding < MAX_OUTSTANDING && this.#batches.length > 0) {
+      void this.#answer(this.#batches.shift() as readonly ValueReceiver[]);
+    }
   }
 
   #refuse(receivers: readonly ValueReceiver[]): void {
@@ -84,10 +87,11 @@ export class MergedReads {
   }
 
   #flush(): void {
-    while (this.#outstanding < MAX_OUTSTANDING) {
-      const next = this.#batches.shift() ?? this.#pending.splice(0, MAX_KEYS);
-      if (next.length === 0) return;
-      void this.#answer(next);
+    // By turns: neither a large batch nor many small reads keep the others waiting.
+    while (this.#outstanding < MAX_OUTSTANDING && this.#pending.length + this.#batches.length > 0) {
+      const batch = this.#isBatchNext || this.#pending.length === 0 ? this.#batches.shift() : undefined;
+      this.#isBatchNext = batch === undefined;
+      void this.#answer(batch ?? this.#pending.splice(0, MAX_KEYS));
     }
   }
 
