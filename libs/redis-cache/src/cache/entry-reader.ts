@@ -338,7 +338,7 @@ export class EntryReader {
     const { tagTable } = this.core.backend;
     // By index, as in every loop that a read runs through: iterators are garbage.
     for (let index = 0; index < tags.length; index++) {
-      if (isStrong || tagTable.known(tags[index] as string, startedAtMs) === undefined) return false;
+      if (isStrong || !tagTable.isKnown(tags[index] as string, startedAtMs)) return false;
     }
     return true;
   }

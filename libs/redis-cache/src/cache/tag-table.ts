@@ -65,6 +65,12 @@ export class TagTable {
     return known !== undefined && nowMs < known.trust.untilMs ? known.id : undefined;
   }
 
+  /** Whether `known` has an answer. It does not count as a use: those that are used are looked up after each announcement. */
+  isKnown(tag: string, nowMs: number): boolean {
+    const known = this.#ids.peek(tag);
+    return known !== undefined && nowMs < known.trust.untilMs;
+  }
+
   /** Asks the source, sharing a question that is already under way unless an announcement overtook it. */
   read(tag: string): Promise<string | undefined> {
     return this.#ask(tag, `read ${tag}`, () => this.source.read(tag));
