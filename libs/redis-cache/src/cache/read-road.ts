@@ -277,13 +277,14 @@ export class ReadRoad implements CoherentCache {
   async #fly(flight: Flight, request: ReadRequest, firstFound: Found | undefined): Promise<void> {
     const { policy, loader, tags, isStrong, onWait } = request;
     const load: LoadRequest = { flight, policy, loader, tags, isStrong, onWait };
-    flight.isStaleServable = () => this.#isStillServable(load);
     let outcome: Outcome | undefined;
     for (let found = firstFound; outcome === undefined; found = undefined) {
       if (found === undefined) {
         found = await this.#reader.read(request.key, request.policy, request);
         outcome = this.#outcomeOfFlight(flight, request, found);
       }
+      // Only then: V8 keeps a flight that refers to a function of its own until a major collection.
+      if (flight.stale !== undefined) flight.isStaleServable ??= () => this.#isStillServable(load);
       try {
         outcome ??= await this.#loads.attempt(load, found);
       } catch (error) {
