@@ -296,8 +296,8 @@ export const protections = [
   {
     removes: 'that a strong read asks for the ids of its cache',
     file: 'cache/entry-reader.ts',
-    find: 'isStrong || tagTable.known(tags[index] as string, startedAtMs) === undefined',
-    replace: 'tagTable.known(tags[index] as string, startedAtMs) === undefined',
+    find: 'isStrong || !tagTable.isKnown(tags[index] as string, startedAtMs)',
+    replace: '!tagTable.isKnown(tags[index] as string, startedAtMs)',
     spec: 'late-answers',
     test: 'of the cache does not matter to a strong call',
   },
