@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { Redis } from 'ioredis';
 import type { CacheService } from '../libs/redis-cache/src/cache/cache.service.js';
-import type { CacheEngine } from '../libs/redis-cache/src/cache/engine.js';
+import type { CacheEngine, CacheEngineOptions } from '../libs/redis-cache/src/cache/engine.js';
 import { freePort, startRedis, type RedisServer } from '../scripts/servers.mjs';
 import { gatedLoader, inMemory, startEngine, startFleet, trusted } from './support/engines.js';
 import { eventually } from './support/eventually.js';
@@ -31,6 +31,16 @@ describe('staleness is bounded', () => {
   afterEach(async () => {
     await proxy.stop();
   });
+
+  /** A process behind the proxy, which knows the ids of its cache: unknown ones would keep a copy from answering as well. */
+  async function slowReader(options: CacheEngineOptions = {}): Promise<{ slow: CacheEngine; writer: CacheEngine }> {
+    const namespace = uniqueNamespace();
+    const slow = await startEngine({ ...options, namespace, connection: { url: proxy.url } });
+    const writer = await startEngine({ namespace, connection: { url: server.url } });
+    await trusted(slow);
+    await inMemory(slow.defaultCache, 'probe', 1);
+    return { slow, writer };
+  }
 
   const WRITERS: Record<string, (key: string) => Promise<unknown>> = {
     DEL: (key) => raw.del(key),
@@ -92,12 +102,7 @@ describe('staleness is bounded', () => {
   });
 
   it('an invalidation that overtakes a read keeps that read out of memory', async () => {
-    const namespace = uniqueNamespace();
-    const slow = await startEngine({ namespace, connection: { url: proxy.url } });
-    const writer = await startEngine({ namespace, connection: { url: server.url } });
-    await trusted(slow);
-    // Ids that are not known yet would keep a copy from answering as well.
-    await inMemory(slow.defaultCache, 'probe', 1);
+    const { slow, writer } = await slowReader();
     await writer.defaultCache.getOrSet('k', () => 'old');
     proxy.apply({ type: 'latency', ms: 60 }, ['data']);
     const reading = slow.defaultCache.get('k');
@@ -110,11 +115,7 @@ describe('staleness is bounded', () => {
   });
 
   it('an invalidation that overtakes the read of a batch keeps it out of memory', async () => {
-    const namespace = uniqueNamespace();
-    const slow = await startEngine({ namespace, connection: { url: proxy.url } });
-    const writer = await startEngine({ namespace, connection: { url: server.url } });
-    await trusted(slow);
-    await inMemory(slow.defaultCache, 'probe', 1);
+    const { slow, writer } = await slowReader();
     await writer.defaultCache.getOrSet('k', () => 'old');
     proxy.apply({ type: 'latency', ms: 60 }, ['data']);
     const reading = slow.defaultCache.getMany(['k', 'other']);
@@ -126,11 +127,7 @@ describe('staleness is bounded', () => {
 
   for (const consistency of ['bounded', 'strong'] as const) {
     it(`a stale value is not answered for a failed load when its invalidation overtook the read (${consistency})`, async () => {
-      const namespace = uniqueNamespace();
-      const slow = await startEngine({ namespace, connection: { url: proxy.url }, maxStaleness: '10s' });
-      const writer = await startEngine({ namespace, connection: { url: server.url } });
-      await trusted(slow);
-      await inMemory(slow.defaultCache, 'probe', 1);
+      const { slow, writer } = await slowReader({ maxStaleness: '10s' });
       await writer.defaultCache.set('k', 'old', { grace: '1h' });
       await writer.defaultCache.expire('k');
       proxy.apply({ type: 'latency', ms: 60 }, ['data']);

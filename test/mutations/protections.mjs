@@ -87,8 +87,8 @@ export const protections = [
   },
   {
     removes: 'the bound on joining a read',
-    file: 'cache/entry-reader.ts',
-    find: 'return coherence.isTrusted(reading.slotKey) || nowMs < reading.startedAtMs + maxStalenessMs;',
+    file: 'cache/backend.ts',
+    find: 'return coherence.isTrusted(slotKey) || nowMs < startedAtMs + maxStalenessMs;',
     replace: 'return true;',
     spec: 'bounded-staleness',
     test: 'nobody joins a read',

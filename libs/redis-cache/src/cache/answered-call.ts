@@ -5,7 +5,7 @@ import type { Policy } from './policy.js';
 
 /** What callers leave with. */
 export interface Departure<T, Answer> {
-  /** @param isShared another caller's flight brought it */
+  /** @param isShared another caller's read or flight brought it */
   arrived(outcome: Outcome, isShared: boolean): Answer;
   /** Where there is no cache. */
   uncached(value: T): Answer;
@@ -22,7 +22,6 @@ export class AnsweredCall<T, Answer> implements Call {
     readonly loader: Loader<unknown>,
     readonly tags: readonly string[],
     readonly isStrong: boolean,
-    readonly onWait: (() => void) | undefined,
     private readonly startedAtMs: number,
     private readonly departure: Departure<T, Answer>,
     private readonly resolve: (answer: Answer) => void,

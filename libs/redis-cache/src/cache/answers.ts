@@ -182,9 +182,9 @@ export class Answers implements CallCounter, LookCounter {
     else this.#missed(key, found);
   }
 
-  load<T>(storedKey: string, loader: Loader<T>, options?: CallOptions<T>, onWait?: () => void): Promise<T> {
+  load<T>(storedKey: string, loader: Loader<T>, options?: CallOptions<T>): Promise<T> {
     const departure = options?.values === 'copy' ? AS_COPY : AS_SHARED;
-    return this.arrive(storedKey, loader, options, departure as Departure<T, T>, onWait);
+    return this.arrive(storedKey, loader, options, departure as Departure<T, T>);
   }
 
   /** What the departure makes of what arrives. Throws at once what is wrong with the options; everything else is a rejection. */
@@ -193,7 +193,6 @@ export class Answers implements CallCounter, LookCounter {
     loader: Loader<T>,
     options: CallOptions<T> | undefined,
     departure: Departure<T, Answer>,
-    onWait?: () => void,
   ): Promise<Answer> {
     const ownTags = tagsAlone(this.policy, options);
     const policy = ownTags === undefined ? this.#resolve(options) : this.policy;
@@ -212,7 +211,6 @@ export class Answers implements CallCounter, LookCounter {
         loader as Loader<unknown>,
         tags,
         isStrong,
-        onWait,
         nowMs,
         departure,
         resolve,

@@ -78,6 +78,15 @@ export class CacheCore {
     return `${this.storedName}:${key}`;
   }
 
+  /**
+   * Whether new callers may be answered with what began then. Where nobody tells of changes nothing overtakes it, and it grows
+   * older than a copy may be.
+   */
+  isShareable(slotKey: string, startedAtMs: number, nowMs: number): boolean {
+    const { coherence, maxStalenessMs } = this.backend;
+    return coherence.isTrusted(slotKey) || nowMs < startedAtMs + maxStalenessMs;
+  }
+
   /** The tags whose ids the entry of a key records: of the namespace, then of this cache. */
   reservedTags(key: string): readonly [namespace: string, cache: string] {
     return this.reserved.of(this.slotKey(key));

@@ -22,7 +22,7 @@ export interface Call extends ReadRequest {
    * application's, loaders above all, must not run there.
    */
   readonly context: AsyncResource;
-  /** @param isShared another caller's flight brought it */
+  /** @param isShared another caller's read or flight brought it */
   arrived(outcome: Outcome, isShared: boolean): void;
   /** With what the loader threw, or with our error for the caller. */
   failed(error: unknown): void;

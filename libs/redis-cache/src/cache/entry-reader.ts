@@ -160,7 +160,7 @@ export class EntryReader {
     }
     const running = isStrong || batch !== undefined ? undefined : this.#running.get(key);
     if (running !== undefined) {
-      if (this.#isJoinable(running, nowMs)) {
+      if (this.core.isShareable(running.slotKey, running.startedAtMs, nowMs)) {
         running.join(listener);
         return true;
       }
@@ -194,12 +194,6 @@ export class EntryReader {
     if (batch.left === 0) return;
     this.#batches.set(batch, true);
     this.core.backend.redis?.tier.askAll(batch.reads);
-  }
-
-  /** Where nobody tells of changes nothing overtakes a read, so what it brings grows older than a copy may be. */
-  #isJoinable(reading: Reading, nowMs: number): boolean {
-    const { coherence, maxStalenessMs } = this.core.backend;
-    return coherence.isTrusted(reading.slotKey) || nowMs < reading.startedAtMs + maxStalenessMs;
   }
 
   #askWithIds(tier: RedisTier, reading: Reading, unknown: readonly string[]): void {

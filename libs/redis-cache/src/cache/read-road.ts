@@ -183,14 +183,11 @@ export class ReadRoad implements CoherentCache {
 
   /** A flight whose callers have all given up is ending with an abort: nobody else should get that. */
   #isJoinable(flight: Flight): boolean {
-    return !flight.isAbandoned && !this.#isOutOfTouch(flight);
-  }
-
-  /** Where nobody tells of changes nothing cuts a flight, so what it answers grows older than a copy may be. */
-  #isOutOfTouch(flight: Flight): boolean {
-    const { redis, coherence, clock, maxStalenessMs } = this.core.backend;
-    if (redis === undefined || coherence.isTrusted(this.core.slotKey(flight.key))) return false;
-    return clock.nowMs() >= flight.startedAtMs + maxStalenessMs;
+    if (flight.isAbandoned) return false;
+    const { redis, clock } = this.core.backend;
+    return (
+      redis === undefined || this.core.isShareable(this.core.slotKey(flight.key), flight.startedAtMs, clock.nowMs())
+    );
   }
 
   /** Asks Redis, unless the value is being loaded already. */
